@@ -1,0 +1,173 @@
+# callboard: everything from an empty clone. `make` alone lists the targets.
+#
+# Whatever is fetched or built lies in build/, and nothing is done twice: each step leaves a file
+# or a stamp in build/stamps/. Rules for MicroPython itself: host_tools/toolchain/micropython.mk.
+
+# The board's Python in `make call`, its word size, and what is said (a WAV file of any format).
+PYTHON ?= micropython
+BITS ?= 64
+SPEECH ?=
+# More arguments for the command or the tests: make call ARGS="--verbose", make test-quick ARGS="-k rtp".
+ARGS ?=
+# The Python that the virtual environment is made from.
+HOST_PYTHON ?= python3
+
+JOBS ?= $(shell nproc)
+NATIVE_MODULES := $(patsubst native/%/natmod.c,%,$(wildcard native/*/natmod.c))
+ARCHS := x64 x86
+
+VENV := build/venv
+BIN := $(VENV)/bin
+STAMPS := build/stamps
+
+# --- house-keeping of make itself ---------------------------------------------------------------
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+# Independent steps run side by side, unless -j was given.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(JOBS)
+endif
+# PYTHON=cpython is meant for us, not for MicroPython's own Makefiles, where it names a program.
+MAKEOVERRIDES :=
+# Continuous integration often has PYTHON=/some/python3 in its environment.
+ifeq ($(origin PYTHON),environment)
+ifeq ($(filter $(PYTHON),micropython cpython),)
+override PYTHON := micropython
+endif
+endif
+ifneq ($(words $(filter micropython cpython,$(PYTHON))),1)
+$(error PYTHON=$(PYTHON): say PYTHON=micropython or PYTHON=cpython)
+endif
+ifneq ($(words $(filter 64 32,$(BITS))),1)
+$(error BITS=$(BITS): say BITS=64 or BITS=32)
+endif
+
+.PHONY: help setup venv micropython natmods native speech call bench-call \
+  test test-quick spec-coverage lint typecheck clean distclean
+
+help: ## list the targets
+	@echo "callboard: make TARGET"
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@echo "Variables: PYTHON=micropython|cpython  BITS=64|32  SPEECH=file.wav  ARGS=...  JOBS=$(JOBS)"
+	@echo "           MICROPYTHON_DIR=  MBEDTLS_DIR=  OPUS_DIR=  (your own source trees)"
+
+# --- the tool chain -----------------------------------------------------------------------------
+
+setup: micropython natmods venv speech ## fetch and build everything, tests included
+
+$(STAMPS)/packages: host_tools/toolchain/system_packages.sh
+	@HOST_PYTHON=$(HOST_PYTHON) $< base
+	@mkdir -p $(@D) && touch $@
+
+# What only 32-bit programs need; second, because apt does one thing at a time.
+$(STAMPS)/packages-32: host_tools/toolchain/system_packages.sh | $(STAMPS)/packages
+	@HOST_PYTHON=$(HOST_PYTHON) $< bits32
+	@mkdir -p $(@D) && touch $@
+
+include host_tools/toolchain/micropython.mk
+
+micropython: build/bin/mpy-cross build/bin/micropython64 build/bin/micropython32 ## the two MicroPython unix builds
+
+speech: $(STAMPS)/speech
+$(STAMPS)/speech: host_tools/toolchain/fetch_speech.sh | $(STAMPS)/packages
+	@$< build/speech
+	@mkdir -p $(@D) && touch $@
+
+# --- the virtual environment --------------------------------------------------------------------
+
+venv: $(STAMPS)/venv-test $(STAMPS)/native ## build/venv with this project and its test tools
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+REQUIREMENTS := $(BIN)/python host_tools/toolchain/requirements.py
+
+# Two steps, so that `make call` does not install what only the tests need.
+$(STAMPS)/venv: pyproject.toml host_tools/toolchain/requirements.py | $(STAMPS)/packages
+	@echo "installing Python packages into $(VENV) ..."
+	@[ -x $(BIN)/python ] || $(HOST_PYTHON) -m venv $(VENV)
+	@$(REQUIREMENTS) --build > build/requirements-build.txt
+	@$(REQUIREMENTS) natmod > build/requirements.txt
+	@$(PIP) install -r build/requirements-build.txt -r build/requirements.txt
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/venv-test: $(STAMPS)/venv
+	@echo "installing the test tools into $(VENV) ..."
+	@$(REQUIREMENTS) test > build/requirements-test.txt
+	@$(PIP) install -r build/requirements-test.txt
+	@mkdir -p $(@D) && touch $@
+
+# --- native modules -----------------------------------------------------------------------------
+
+native: $(STAMPS)/native ## the C modules for the host, and this project, in build/venv
+
+NATIVE_SOURCES := $(wildcard native/*/*.[ch] native/*/cffi_build.py native/cffi_backend.py)
+
+# An editable install: the working tree is what runs; only the C is compiled.
+$(STAMPS)/native: $(STAMPS)/venv $(NATIVE_SOURCES)
+	@echo "building the native modules for the host ..."
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@mkdir -p $(@D) && touch $@
+
+natmods: natmods-x64 natmods-x86 ## the C modules for MicroPython: build/natmods/<arch>/callboard_<module>.mpy
+
+define natmods_of_arch
+.PHONY: natmods-$(1)
+natmods-$(1): $(NATIVE_MODULES:%=build/natmods/$(1)/callboard_%.mpy)
+build/natmods/$(1)/callboard_%.mpy: native/%/natmod.c native/natmod.mk $$(SOURCE_STAMP) | $(STAMPS)/venv
+	@mkdir -p $$(@D)
+	+@$$(MAKE) -s --no-print-directory -f native/natmod.mk MODULE=$$* ARCH=$(1) MPY_DIR=$$(MICROPYTHON_SRC) OUT=$$@
+	@touch $$@
+endef
+$(foreach arch,$(ARCHS),$(eval $(call natmods_of_arch,$(arch))))
+
+# Every source of a module is a prerequisite of its .mpy.
+define natmod_sources
+$(ARCHS:%=build/natmods/%/callboard_$(1).mpy): $(wildcard native/$(1)/*.[ch] native/$(1)/natmod.mk)
+endef
+$(foreach module,$(NATIVE_MODULES),$(eval $(call natmod_sources,$(module))))
+# 32-bit modules need 32-bit headers and libgcc.
+$(NATIVE_MODULES:%=build/natmods/x86/callboard_%.mpy): | $(STAMPS)/packages-32
+
+# --- a call -------------------------------------------------------------------------------------
+
+# Only what this very call needs: the 32-bit build for BITS=32, no MicroPython for PYTHON=cpython.
+BOARD_micropython_64 := build/bin/micropython64 natmods-x64
+BOARD_micropython_32 := build/bin/micropython32 natmods-x86
+BOARD := $(BOARD_$(PYTHON)_$(BITS)) $(STAMPS)/native $(STAMPS)/speech
+CALL_OPTIONS = --python $(PYTHON) --bits $(BITS) $(if $(SPEECH),--speech "$(SPEECH)") $(ARGS)
+
+call: $(BOARD) ## a call between a virtual board and a phone, with a report in build/call/
+	@$(BIN)/callboard demo-call $(CALL_OPTIONS)
+
+bench-call: $(BOARD) ## 20 call set-ups and 60 s of media, for percentiles
+	@$(BIN)/callboard bench-call $(CALL_OPTIONS)
+
+# --- tests --------------------------------------------------------------------------------------
+
+PYTEST := $(BIN)/python -m pytest
+
+test: setup ## everything CI runs: lint, types, all tests, coverage of the specification
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(PYTEST) --spec-coverage $(ARGS)
+
+test-quick: setup ## unit tests only: no whole programs, nothing slow
+	@$(PYTEST) -m "not system and not slow" $(ARGS)
+
+spec-coverage: $(STAMPS)/venv-test ## rows of the feature table that the tests show: build/spec-coverage.json
+	@$(BIN)/python tests/spec_coverage.py
+
+lint: $(STAMPS)/venv-test ## ruff
+	@$(BIN)/ruff check .
+
+typecheck: $(STAMPS)/venv-test ## mypy on the host tools
+	@$(BIN)/mypy
+
+clean: ## remove what was built here, keep what was fetched
+	rm -rf build/call build/natmods build/micropython build/bin build/lib* build/temp* build/bdist* \
+	  build/cache build/*.json build/*.log $(STAMPS)/native native/host/callboard_native/*.so
+
+distclean: ## remove build/ altogether
+	rm -rf build native/host/callboard_native/*.so

@@ -1,0 +1,194 @@
+"""Fetch pinned upstream source trees from Debian's source packages into a build folder.
+
+    fetch_source.py --into build/src micropython mbedtls
+
+No host name is needed: the mirror is the one this machine's own apt uses, read with
+`apt-get indextargets`, and asked for the sources of the release named in pins.json whatever
+release the machine itself runs. A tree is accepted when apt has verified the archive's
+signature *and* the upstream tarball has one of the SHA-256 sums in pins.json; the Debian
+revision does not matter, because Debian's own patches are not applied.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PINS = Path(__file__).with_name("pins.json")
+KEYRINGS = (
+    Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
+    Path("/usr/share/keyrings/debian-archive-keyring.pgp"),
+)
+
+
+class FetchError(Exception):
+    """A source could not be had; the message says what to do about it."""
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    """Run a command and return its output; FetchError with its last words if it fails."""
+    try:
+        done = subprocess.run(
+            [str(word) for word in command], cwd=cwd, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError as missing:
+        raise FetchError(f"the program {command[0]!r} is missing") from missing
+    if done.returncode:
+        words = (done.stderr or done.stdout).strip().splitlines()[-5:]
+        raise FetchError(f"{command[0]} failed: " + "\n  ".join(words))
+    return done.stdout
+
+
+def machine_codename() -> str:
+    """This Debian's code name ("bookworm"), or "" where there is none."""
+    try:
+        lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    values = dict(line.split("=", 1) for line in lines if "=" in line)
+    return values.get("VERSION_CODENAME", "").strip('"')
+
+
+def debian_mirrors() -> list[str]:
+    """The URIs of the Debian archive this machine is set up with, without security updates."""
+    wanted = "$(REPO_URI)|$(RELEASE)|$(ORIGIN)|$(LABEL)"
+    listing = run("apt-get", "indextargets", "--format", wanted, "Created-By: Packages")
+    codename = machine_codename()
+    mirrors = []
+    for line in listing.splitlines():
+        uri, release, origin, label = line.split("|")[:4]
+        # ORIGIN and LABEL are unknown until the first `apt-get update`, hence the code name.
+        debian = (origin, label) == ("Debian", "Debian") or release == codename
+        if debian and "security" not in release and uri not in mirrors:
+            mirrors.append(uri)
+    return mirrors
+
+
+class SourceArchive:
+    """A private apt configuration that knows only the source packages of one Debian release."""
+
+    def __init__(self, folder: Path, release: str):
+        mirrors = debian_mirrors()
+        if not mirrors:
+            raise FetchError("apt-get on this machine knows no Debian archive")
+        keyring = next((path for path in KEYRINGS if path.exists()), None)
+        signed_by = f" [signed-by={keyring}]" if keyring else ""
+        for part in ("lists/partial", "cache/archives/partial"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        self.sources_list = folder / "sources.list"
+        self.sources_list.write_text(
+            "".join(f"deb-src{signed_by} {uri} {release} main\n" for uri in mirrors),
+            encoding="utf-8",
+        )
+        self.options = [
+            f"-oDir::Etc::SourceList={self.sources_list}",
+            "-oDir::Etc::SourceParts=/dev/null",
+            f"-oDir::State::Lists={folder / 'lists'}",
+            f"-oDir::Cache={folder / 'cache'}",
+            f"-oAPT::Sandbox::User={'root' if os.geteuid() == 0 else ''}",
+        ]
+        run("apt-get", *self.options, "--error-on=any", "update")
+
+    def versions(self, package: str) -> dict[str, str]:
+        """Upstream version -> full Debian version of every offered source of `package`."""
+        listing = run("apt-cache", *self.options, "showsrc", "--only-source", package)
+        fulls = [line.split()[1] for line in listing.splitlines() if line.startswith("Version:")]
+        return {full.split(":")[-1].rsplit("-", 1)[0]: full for full in fulls}
+
+    def download(self, package: str, full_version: str, folder: Path) -> Path:
+        """Download the upstream tarball of one source package and return its path."""
+        wanted = f"{package}={full_version}"
+        command = ("--download-only", "--tar-only", "--only-source", "source", wanted)
+        run("apt-get", *self.options, "-q", *command, cwd=folder)
+        tarballs = [path for path in folder.glob("*.orig.tar.*") if path.suffix != ".asc"]
+        if len(tarballs) != 1:
+            raise FetchError(f"{wanted}: expected one upstream tarball, found {len(tarballs)}")
+        return tarballs[0]
+
+
+def unpack(tarball: Path, target: Path) -> None:
+    """Replace `target` by the single top folder of `tarball`."""
+    scratch = target.with_name(target.name + ".unpack")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    run("tar", "-xf", tarball, "--strip-components=1", "--no-same-owner", "-C", scratch)
+    shutil.rmtree(target, ignore_errors=True)
+    scratch.rename(target)
+
+
+def fetch(package: str, pin: dict, archive: SourceArchive, into: Path) -> None:
+    """Fetch, verify and unpack one pinned package into `into`/`package`."""
+    pinned = pin["tarballs"]
+    offered = archive.versions(package)
+    upstream = next((version for version in pinned if version in offered), None)
+    if upstream is None:
+        raise FetchError(
+            f"Debian offers {package} {', '.join(offered) or 'in no version'}, "
+            f"pins.json accepts {', '.join(pinned)}. Add the new version's SHA-256 to pins.json "
+            f"after checking it, or set {pin['override']} to a source tree of your own."
+        )
+    downloads = into / ".download" / package
+    shutil.rmtree(downloads, ignore_errors=True)
+    downloads.mkdir(parents=True)
+    tarball = archive.download(package, offered[upstream], downloads)
+    digest = hashlib.sha256(tarball.read_bytes()).hexdigest()
+    if digest != pinned[upstream]:
+        raise FetchError(f"{tarball.name} has SHA-256 {digest}, pinned is {pinned[upstream]}")
+    unpack(tarball, into / package)
+    (into / package / ".callboard-pin").write_text(digest + "\n", encoding="utf-8")
+    shutil.rmtree(downloads)
+    print(f"fetched {package} {upstream} into {into / package}")
+
+
+def is_fetched(package: str, pin: dict, into: Path) -> bool:
+    """Whether `into`/`package` holds a tree from one of the pinned tarballs."""
+    marker = into / package / ".callboard-pin"
+    return marker.exists() and marker.read_text(encoding="utf-8").strip() in pin["tarballs"].values()
+
+
+def missing_sources(packages: list[str], pins: dict, into: Path) -> list[str]:
+    """Those `packages` that are neither fetched yet nor overridden by an environment variable."""
+    missing = []
+    for package in packages:
+        pin = pins["sources"][package]
+        own = os.environ.get(pin["override"])
+        if own:
+            if not (Path(own) / pin["check"]).exists():
+                raise FetchError(f"{pin['override']}={own} holds no {package} source tree")
+        elif not is_fetched(package, pin, into):
+            missing.append(package)
+    return missing
+
+
+def main() -> int:
+    """Command line: fetch what is named and not there yet."""
+    pins = json.loads(PINS.read_text(encoding="utf-8"))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--into", type=Path, required=True, help="folder for the source trees")
+    parser.add_argument("package", nargs="+", choices=sorted(pins["sources"]))
+    arguments = parser.parse_args()
+    into = arguments.into.resolve()
+    into.mkdir(parents=True, exist_ok=True)
+    with (into / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once must not share apt's lists
+        packages = arguments.package
+        try:
+            missing = missing_sources(packages, pins, into)
+            if missing:
+                archive = SourceArchive(into / ".apt", pins["release"])
+                for package in missing:
+                    fetch(package, pins["sources"][package], archive, into)
+        except FetchError as error:
+            names = ", ".join(f"{pins['sources'][name]['override']}=FOLDER" for name in packages)
+            print(f"fetch_source: {error}\n  With sources of your own: {names}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Makes sure the system programs a build needs are there; installs the Debian packages that are not.
+#
+#   system_packages.sh GROUP...     groups: base (everything but 32-bit), bits32 (32-bit programs)
+#
+# What is missing is found by trying each thing, so a compiler or Python that came from elsewhere
+# counts. Installs with root or sudo and says so; otherwise says what to install and fails.
+# HOST_PYTHON names the Python that the virtual environment will be made with (python3).
+set -euo pipefail
+
+python=${HOST_PYTHON:-python3}
+
+# Does the compiler turn a program that includes the C library into an executable, with these flags?
+can_link() { printf '#include <stdio.h>\nint main(void){return 0;}\n' | gcc "$@" -xc -o /dev/null - ; }
+
+# The test for one Debian package: true when what we use of it is there.
+have() {
+  case $1 in
+    gcc)          command -v gcc ;;
+    libc6-dev)    can_link ;;
+    gcc-multilib) can_link -m32 ;;
+    make)         command -v make ;;
+    tar|bzip2|git) command -v "$1" ;;
+    xz-utils)     command -v xz ;;
+    gpgv)         command -v gpgv || command -v sqv ;;
+    dpkg)         command -v dpkg-deb ;;
+    python3)      "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ;;
+    python3-venv) "$python" -c 'import venv, ensurepip' ;;
+    python3-dev)  "$python" -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")' ;;
+    *) echo "system_packages: no test for package $1" >&2; exit 2 ;;
+  esac
+} >/dev/null 2>&1
+
+packages_of() {
+  case $1 in
+    base)   echo gcc libc6-dev make tar xz-utils bzip2 gpgv dpkg python3 python3-venv python3-dev ;;
+    bits32) echo gcc-multilib ;;
+    *) echo "system_packages: unknown group $1 (base, bits32)" >&2; exit 2 ;;
+  esac
+}
+
+missing=()
+for group in "$@"; do
+  for package in $(packages_of "$group"); do
+    have "$package" || missing+=("$package")
+  done
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if ! command -v apt-get >/dev/null; then
+  echo "This machine lacks: ${missing[*]} (names of Debian's packages)." >&2
+  echo "It has no apt-get, so install what your system calls these, then run make again." >&2
+  exit 1
+fi
+if [ "$(id -u)" -eq 0 ]; then
+  as_root=()
+elif command -v sudo >/dev/null; then
+  as_root=(sudo)
+else
+  echo "This machine lacks the Debian packages: ${missing[*]}" >&2
+  echo "Run as root: apt-get install ${missing[*]}    and then make again." >&2
+  exit 1
+fi
+
+echo "Installing Debian packages${as_root:+ with sudo}: ${missing[*]}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+quiet() { "$@" >"$log" 2>&1 || { tail -n 15 "$log" >&2; return 1; }; }
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300)
+# An index that cannot be refreshed is only a problem if the installation then fails.
+quiet "${apt[@]}" update || echo "apt-get update had errors; trying with the lists at hand" >&2
+quiet "${apt[@]}" install --no-install-recommends "${missing[@]}" || {
+  echo "Installing failed. Install these by hand, then run make again: ${missing[*]}" >&2
+  exit 1
+}
+for package in "${missing[@]}"; do
+  have "$package" || { echo "$package is installed but does not work for $python; see above" >&2; exit 1; }
+done

@@ -1,0 +1,73 @@
+"""What every test run shares: device tests on MicroPython, and the rows of the feature table.
+
+Files in tests/device/ are collected twice: by pytest itself for CPython, and as DeviceFile for
+both MicroPython builds. With --spec-coverage the run's results go to build/test-results.json and
+a table of shown rows is printed before pytest's closing line.
+"""
+
+import json
+
+import pytest
+import spec_coverage
+from support.covers import checked, comment_marks
+from support.device_items import DeviceFile, DeviceItem
+
+_results: spec_coverage.Results = {}
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--spec-coverage",
+        action="store_true",
+        help="write build/test-results.json and print which rows of the feature table are shown",
+    )
+
+
+def _is_device_test(path) -> bool:
+    return path.parent.name == "device" and path.match("test_*.py")
+
+
+def pytest_collect_file(file_path, parent):
+    if _is_device_test(file_path):
+        return DeviceFile.from_parent(parent, path=file_path)
+    return None
+
+
+def pytest_collection_modifyitems(items):
+    """Give the CPython runs of device tests the marks that stand in their comments."""
+    marks_of: dict = {}
+    for item in items:
+        if _is_device_test(item.path) and not isinstance(item, DeviceItem):
+            marks = marks_of.setdefault(item.path, comment_marks(item.path))
+            for mark in marks.get(item.name, []):
+                item.add_marker(mark)
+        for mark in item.iter_markers("covers"):
+            checked(mark.args, item.nodeid)
+
+
+def pytest_collection_finish(session):
+    """Tell each device run which tests were selected, and note what every test claims."""
+    for item in session.items:
+        if isinstance(item, DeviceItem):
+            item.device_run.names.append(item.test_name)
+        rows = [row for mark in item.iter_markers("covers") for row in mark.args]
+        _results[item.nodeid] = {"rows": sorted(set(rows)), "outcome": "claimed"}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    """Keep a test's worst phase: a failed teardown is a failed test."""
+    result = _results[report.nodeid]
+    if report.when == "call" or report.outcome != "passed":
+        if result["outcome"] != "failed":
+            result["outcome"] = report.outcome
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if not config.getoption("--spec-coverage"):
+        return
+    spec_coverage.RESULTS_FILE.parent.mkdir(exist_ok=True)
+    spec_coverage.RESULTS_FILE.write_text(json.dumps(_results, indent=1), encoding="utf-8")
+    terminalreporter.section("feature table")
+    for line in spec_coverage.write_report(_results):
+        terminalreporter.write_line(line)

@@ -1,0 +1,58 @@
+"""What device tests share; runs on MicroPython and on CPython.
+
+    from support import SkipTest, heap_locked, raises
+"""
+
+import sys
+
+try:
+    from unittest import SkipTest  # what pytest takes for a skip
+except ImportError:
+
+    class SkipTest(Exception):
+        """Raised by a test that cannot mean anything on this Python; its text says why."""
+
+
+try:
+    import micropython
+except ImportError:
+    micropython = None
+
+# Whether small integers have 31 bits, as on a board.
+IS_32_BIT = sys.maxsize < 1 << 32
+
+
+def require_heap_lock():
+    """SkipTest unless this Python can forbid allocation and has a board's word size.
+
+    The 64-bit build hides allocations: integers up to 2**62 are small there (DESIGN section 7).
+    """
+    if micropython is None or not hasattr(micropython, "heap_lock"):
+        raise SkipTest("CPython has no heap lock")
+    if not IS_32_BIT:
+        raise SkipTest("heap locking shows nothing on a 64-bit MicroPython")
+
+
+class heap_locked:
+    """`with heap_locked():` any allocation inside raises MemoryError.
+
+    Create the object before the block that matters, it costs an allocation itself. Call
+    require_heap_lock() first.
+    """
+
+    def __enter__(self):
+        micropython.heap_lock()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        micropython.heap_unlock()
+        return False
+
+
+def raises(kind, function, *args, **kwargs):
+    """Call `function` and return the `kind` of exception it raised; AssertionError if it did not."""
+    try:
+        result = function(*args, **kwargs)
+    except kind as error:
+        return error
+    raise AssertionError("%s not raised, got %r" % (kind.__name__, result))

@@ -102,7 +102,8 @@ $(STAMPS)/venv-test: $(STAMPS)/venv
 
 native: $(STAMPS)/native ## the C modules for the host, and this project, in build/venv
 
-NATIVE_SOURCES := $(wildcard native/*/*.[ch] native/*/cffi_build.py native/cffi_backend.py)
+NATIVE_SOURCES := $(wildcard native/*/*.[ch] native/*/cffi_build.py native/cffi_backend.py \
+  native/host/callboard_native/__init__.py)
 
 # An editable install: the working tree is what runs; only the C is compiled.
 $(STAMPS)/native: $(STAMPS)/venv $(NATIVE_SOURCES)
@@ -117,7 +118,9 @@ define natmods_of_arch
 natmods-$(1): $(NATIVE_MODULES:%=build/natmods/$(1)/callboard_%.mpy)
 build/natmods/$(1)/callboard_%.mpy: native/%/natmod.c native/natmod.mk $$(SOURCE_STAMP) | $(STAMPS)/venv
 	@mkdir -p $$(@D)
-	+@$$(MAKE) -s --no-print-directory -f native/natmod.mk MODULE=$$* ARCH=$(1) MPY_DIR=$$(MICROPYTHON_SRC) OUT=$$@
+	@echo "building $$@"
+	+@$$(MAKE) -s --no-print-directory -f native/natmod.mk MODULE=$$* ARCH=$(1) \
+	  MPY_DIR=$$(MICROPYTHON_SRC) OUT=$$@ > $$(@:.mpy=.log)
 	@touch $$@
 endef
 $(foreach arch,$(ARCHS),$(eval $(call natmods_of_arch,$(arch))))

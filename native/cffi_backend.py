@@ -1,4 +1,4 @@
-"""Build backend (PEP 517): setuptools, plus one extension module per native/<module>/cffi_build.py.
+"""Build backend (PEP 517): setuptools plus an extension module per native/*/cffi_build.py.
 
 pyproject.toml cannot express cffi's `cffi_modules` keyword, which takes the place of a setup.py
 here. A new native module needs no entry anywhere: its folder with a `cffi_build.py` that has a
@@ -21,6 +21,8 @@ class _CffiBackend(build_meta._BuildMetaBackend):
             cffi_modules=[f"{path}:ffibuilder" for path in builders],
             options={
                 "egg_info": {"egg_base": "build"},
+                # setuptools does not know which headers a source includes.
+                "build_ext": {"force": True},
                 # cffi compiles against the stable ABI: one wheel serves every Python from 3.11.
                 "bdist_wheel": {"py_limited_api": "cp311"} if builders else {},
             },

@@ -4,9 +4,9 @@
 #        OUT=build/natmods/x64/callboard_pcm.mpy
 #
 # Run it from the top of the repository. Sources by convention: natmod.c (glue, Python name
-# callboard_<MODULE>) and <MODULE>.c (the core). A module that needs more adds native/<MODULE>/natmod.mk,
-# which may append to SRC, CFLAGS_EXTRA and MPY_LD_FLAGS. ARCH is one of MicroPython's: x64 x86 armv6m
-# armv7m armv7emsp xtensawin rv32imc.
+# callboard_<MODULE>) and <MODULE>.c (the core). A module of more files adds native/<MODULE>/natmod.mk,
+# which may append to SRC, CFLAGS_EXTRA and MPY_LD_FLAGS. ARCH is one of MicroPython's: x64 x86
+# armv6m armv7m armv7emsp xtensawin rv32imc.
 
 ARCH ?= x64
 MPY_DIR ?= build/src/micropython
@@ -21,7 +21,7 @@ endif
 MOD := callboard_$(MODULE)
 BUILD := $(dir $(OUT))$(MODULE).o
 # The glue stands first: mpy_ld takes the module's entry point from the first object.
-SRC := native/$(MODULE)/natmod.c native/$(MODULE)/$(MODULE).c
+SRC := native/$(MODULE)/natmod.c $(wildcard native/$(MODULE)/$(MODULE).c)
 
 # The core is compiled as on the host: warnings are errors there too.
 CFLAGS_EXTRA += -std=gnu99 -Wextra -Wno-unused-parameter -Inative/$(MODULE) -Inative/common

@@ -8,6 +8,7 @@ a table of shown rows is printed before pytest's closing line.
 import json
 
 import pytest
+
 import spec_coverage
 from support.covers import checked, comment_marks
 from support.device_items import DeviceFile, DeviceItem
@@ -58,9 +59,9 @@ def pytest_collection_finish(session):
 def pytest_runtest_logreport(report):
     """Keep a test's worst phase: a failed teardown is a failed test."""
     result = _results[report.nodeid]
-    if report.when == "call" or report.outcome != "passed":
-        if result["outcome"] != "failed":
-            result["outcome"] = report.outcome
+    counts = report.when == "call" or report.outcome != "passed"
+    if counts and result["outcome"] != "failed":
+        result["outcome"] = report.outcome
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -1,8 +1,8 @@
 """Run device tests on this Python: micropython tests/run_device.py tests/device/test_rtp.py ...
 
-Each test is a function `test_*` without parameters, plain or async. `FILE::one,two` runs only those.
-Prints one line per test and exits with 1 if any failed. A file may set TIMEOUT_S, the seconds an
-async test may take.
+Each test is a function `test_*` without parameters, plain or async; `FILE::one,two` runs only
+those. Prints one line per test and exits with 1 if any failed. A file may set TIMEOUT_S, the
+seconds an async test may take.
 """
 
 import asyncio

@@ -148,7 +148,9 @@ def fetch(package: str, pin: dict, archive: SourceArchive, into: Path) -> None:
 def is_fetched(package: str, pin: dict, into: Path) -> bool:
     """Whether `into`/`package` holds a tree from one of the pinned tarballs."""
     marker = into / package / ".callboard-pin"
-    return marker.exists() and marker.read_text(encoding="utf-8").strip() in pin["tarballs"].values()
+    if not marker.exists():
+        return False
+    return marker.read_text(encoding="utf-8").strip() in pin["tarballs"].values()
 
 
 def missing_sources(packages: list[str], pins: dict, into: Path) -> list[str]:

@@ -50,7 +50,7 @@ class heap_locked:
 
 
 def raises(kind, function, *args, **kwargs):
-    """Call `function` and return the `kind` of exception it raised; AssertionError if it did not."""
+    """Call `function` and return the `kind` of exception it raised; AssertionError if none."""
     try:
         result = function(*args, **kwargs)
     except kind as error:

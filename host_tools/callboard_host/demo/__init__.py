@@ -1,0 +1,1 @@
+"""`make call` and `make bench-call`: a whole call on this machine, measured and reported."""

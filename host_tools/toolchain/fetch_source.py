@@ -116,7 +116,8 @@ def unpack(tarball: Path, target: Path) -> None:
     scratch = target.with_name(target.name + ".unpack")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    run("tar", "-xf", tarball, "--strip-components=1", "--no-same-owner", "-C", scratch)
+    # -m: new files, so that make builds again what was built from an older tree
+    run("tar", "-xf", tarball, "--strip-components=1", "--no-same-owner", "-m", "-C", scratch)
     shutil.rmtree(target, ignore_errors=True)
     scratch.rename(target)
 

@@ -1,25 +1,31 @@
-"""One end of a reliable JSON-RPC 2.0 conversation: no sockets, no clock, no tasks (PROTOCOL.md §3).
+"""One end of a reliable JSON-RPC 2.0 conversation: no socket, clock or task (PROTOCOL.md §3).
 
-Both ends number their own requests 1, 2, 3 … A request is kept until its response arrives. After a resumed
-connection `resend()` gives every unanswered request again; the receiver drops what it has seen by its id and
-repeats the response it kept. So requests are delivered in order and handled once, whatever the line does.
+Both ends number their own requests 1, 2, 3 … A request is kept until its response arrives. After a
+resumed connection `resend()` gives every unanswered request again; the receiver drops what it has
+seen by its id and repeats the response it kept. So requests are delivered in order and handled
+once, whatever the line does.
+
+Why the last MAX_IN_FLIGHT responses are enough to keep: responses travel in the order they were
+given, so those that the peer has not received are the newest ones, and it never waits for more
+than MAX_IN_FLIGHT.
 """
 
 import json
 
 from .. import codes
-from ..errors import ProtocolError, RemoteError
+from ..errors import InvalidArgument, ProtocolError, RemoteError
 
 MAX_IN_FLIGHT = 16  # our unanswered requests; also the responses kept for a peer that asks again
+MAX_TEXT = 16384  # bytes of one message
 
 
 class Peer:
     """The state of one end.
 
-    Arguments: `send(text)` queues one message on the current connection and may drop it silently when there is
-    none (resend() repairs that); `on_request(peer, id, method, params)` is called once per new request and
-    answers now or later through `respond` / `respond_error`; `on_notification(method, params)` gets messages
-    without an id.
+    Arguments: `send(text)` queues one message on the current connection and may drop it silently
+    when there is none (resend() repairs that); `on_request(peer, id, method, params)` is called
+    once per new request and answers now or later through `respond` / `respond_error`;
+    `on_notification(method, params)` gets messages without an id.
     """
 
     def __init__(self, send, on_request, on_notification=None):
@@ -29,12 +35,19 @@ class Peer:
         self.reset()
 
     def reset(self):
-        """Start anew, as after a session that was not resumed. Returns the callbacks of requests now lost."""
-        lost = [entry[1] for entry in getattr(self, "_waiting", {}).values()]
+        """Start anew, after a session that was not resumed. Returns the callbacks of lost requests.
+
+        An answer to a request of the old session must not be given any more: its id may mean
+        another one now. An owner that answers later than in `on_request` makes a new Peer for a
+        new session instead.
+        """
+        waiting = getattr(self, "_waiting", {})
+        lost = [waiting[request_id][1] for request_id in sorted(waiting)]
         self._next_id = 1
         self._waiting = {}  # id -> (text, callback(result, error))
         self._last_received = 0
         self._responses = {}  # id -> text, or None while the request is being handled
+        self._answered = []  # ids of kept responses, oldest answer first
         self.duplicates = 0
         return lost
 
@@ -46,20 +59,29 @@ class Peer:
     def request(self, method, params, callback):
         """Send a request; `callback(result, error)` runs once: error is None or a RemoteError.
 
-        Returns the id. Raises RemoteError(RPC_OVERLOADED) when MAX_IN_FLIGHT requests wait for responses.
+        Returns the id. Raises RemoteError(RPC_OVERLOADED) when MAX_IN_FLIGHT requests wait for
+        responses, InvalidArgument when the message would be longer than MAX_TEXT bytes; then
+        nothing was sent or counted.
         """
         if len(self._waiting) >= MAX_IN_FLIGHT:
-            raise RemoteError("too many requests wait for the peer; try again", codes.RPC_OVERLOADED)
+            raise RemoteError("too many requests wait for the peer", codes.RPC_OVERLOADED)
         request_id = self._next_id
         text = json.dumps({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
+        if is_too_long(text):
+            raise InvalidArgument("params of %s are longer than %d bytes" % (method, MAX_TEXT))
         self._next_id += 1
         self._waiting[request_id] = (text, callback)
         self._send(text)
         return request_id
 
     def forget(self, request_id):
-        """Give up waiting: a late response is ignored, and the request is not sent again."""
-        self._waiting.pop(request_id, None)
+        """Give up waiting: a late response is ignored.
+
+        The request itself stays until it is answered, and is sent again after an outage: the peer
+        counts ids and would take a gap for a broken line.
+        """
+        if request_id in self._waiting:
+            self._waiting[request_id] = (self._waiting[request_id][0], _ignore)
 
     def notify(self, method, params):
         """Send a notification: at most once, not repeated after an outage."""
@@ -78,12 +100,13 @@ class Peer:
         if self._responses.get(request_id, 0) is not None:
             return  # answered already, or from before a reset
         text = json.dumps(message)
+        if is_too_long(text):
+            error = {"code": codes.RPC_INTERNAL, "message": "the answer is too long for a message"}
+            text = json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error})
         self._responses[request_id] = text
-        for old in sorted(self._responses):
-            if len(self._responses) <= MAX_IN_FLIGHT:
-                break
-            if self._responses[old] is not None:
-                del self._responses[old]
+        self._answered.append(request_id)
+        if len(self._answered) > MAX_IN_FLIGHT:
+            del self._responses[self._answered.pop(0)]
         self._send(text)
 
     def resend(self):
@@ -92,7 +115,7 @@ class Peer:
             self._send(self._waiting[request_id][0])
 
     def receive(self, text):
-        """Handle one text message. Raises ProtocolError, with the JSON-RPC code, when it is not allowed."""
+        """Handle one text message. Raises ProtocolError, with the JSON-RPC code, when it is wrong."""
         try:
             message = json.loads(text)
         except (ValueError, RuntimeError):  # RuntimeError: nested deeper than a small stack allows
@@ -124,8 +147,12 @@ class Peer:
             self._accept(request_id, method, params)
 
     def _repeat(self, request_id):
+        """One of three: at work (stay silent), answered (repeat it), answered long ago (refuse)."""
         self.duplicates += 1
-        text = self._responses.get(request_id)
+        text = self._responses.get(request_id, "")
+        if text == "":
+            error = {"code": codes.RPC_INVALID_REQUEST, "message": "this was answered long ago"}
+            text = json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error})
         if text is not None:
             self._send(text)
 
@@ -150,6 +177,15 @@ class Peer:
             self.duplicates += 1  # a repeated response, or one we stopped waiting for
             return
         entry[1](message.get("result"), error)
+
+
+def _ignore(result, error):
+    pass
+
+
+def is_too_long(text):
+    """True when `text` has more than MAX_TEXT bytes in UTF-8."""
+    return len(text) > MAX_TEXT // 4 and len(text.encode()) > MAX_TEXT
 
 
 def is_id(value):

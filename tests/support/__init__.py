@@ -1,9 +1,11 @@
 """What device tests share; runs on MicroPython and on CPython.
 
-    from support import SkipTest, heap_locked, raises
+    from support import FakeClock, SkipTest, heap_locked, raises
 """
 
 import sys
+
+from support.fake_clock import FakeClock, settle  # noqa: F401
 
 try:
     from unittest import SkipTest  # what pytest takes for a skip

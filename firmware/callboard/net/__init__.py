@@ -1,0 +1,1 @@
+"""TCP, TLS, HTTP and WebSocket clients for a board, in asyncio."""

@@ -58,7 +58,10 @@ build/micropython/mpy-cross/mpy-cross: $(SOURCE_STAMP)
 	  BUILD=$(MICROPYTHON_OUT)/mpy-cross $(call LOGGED,build/micropython/mpy-cross.log)
 	@touch $@
 
-build/micropython/%/micropython: $(TOOLCHAIN)/frozen_manifest.py build/micropython/mpy-cross/mpy-cross
+UNIX_BUILDS := build/micropython/64/micropython build/micropython/32/micropython
+
+$(UNIX_BUILDS): build/micropython/%/micropython: \
+  $(TOOLCHAIN)/frozen_manifest.py build/micropython/mpy-cross/mpy-cross
 	@echo "building MicroPython, $*-bit (about 25 s) ..."
 	+@$(UNIX_MAKE) BUILD=$(MICROPYTHON_OUT)/$* $(FLAGS_$*) \
 	  $(call LOGGED,build/micropython/$*.log)

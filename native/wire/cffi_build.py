@@ -1,0 +1,27 @@
+"""callboard_native._wire: the wire core for CPython. Run by native/cffi_backend.py from the top folder."""
+
+import os
+import sys
+
+from cffi import FFI
+
+FOLDER = os.path.join("native", "wire")
+SOURCES = ("rtp_tx.c", "rtp_rx.c", "websocket.c")
+
+
+def ffibuilder():
+    """The FFI that compiles the module, against the stable ABI."""
+    sys.path.insert(0, os.path.join("native", "common"))
+    from cffi_header import declarations
+
+    ffi = FFI()
+    ffi.cdef(declarations(os.path.join(FOLDER, "wire.h")))
+    ffi.set_source(
+        "callboard_native._wire",
+        '#include "wire.h"',
+        sources=[os.path.join(FOLDER, name) for name in SOURCES],
+        include_dirs=[FOLDER],
+        extra_compile_args=["-O2", "-Wall", "-Wextra"],
+        py_limited_api=True,
+    )
+    return ffi

@@ -1,0 +1,18 @@
+/* callboard_wire as a user C module, linked into the firmware. */
+#include "mp_glue.h"
+#include "py/objstr.h"
+
+static const MP_DEFINE_STR_OBJ(implementation_obj, "user C module");
+
+static const mp_rom_map_elem_t wire_globals_table[] = {
+    { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_callboard_wire) },
+    { MP_ROM_QSTR(MP_QSTR_IMPLEMENTATION), MP_ROM_PTR(&implementation_obj) },
+    WIRE_EXPORTS(CB_ROW_FUNCTION, CB_ROW_INTEGER)
+};
+static MP_DEFINE_CONST_DICT(wire_globals, wire_globals_table);
+
+const mp_obj_module_t callboard_wire_module = {
+    .base = { &mp_type_module },
+    .globals = (mp_obj_dict_t *)&wire_globals,
+};
+MP_REGISTER_MODULE(MP_QSTR_callboard_wire, callboard_wire_module);

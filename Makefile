@@ -170,7 +170,7 @@ typecheck: $(STAMPS)/venv-test ## mypy on the host tools
 
 clean: ## remove what was built here, keep what was fetched
 	rm -rf build/call build/natmods build/micropython build/bin build/lib* build/temp* build/bdist* \
-	  build/cache build/*.json build/*.log $(STAMPS)/native native/host/callboard_native/*.so
+	  build/cache .mpy_ld_cache build/*.json build/*.log $(STAMPS)/native native/host/callboard_native/*.so
 
 distclean: ## remove build/ altogether
-	rm -rf build native/host/callboard_native/*.so
+	rm -rf build .mpy_ld_cache native/host/callboard_native/*.so

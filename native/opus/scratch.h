@@ -1,29 +1,39 @@
 /* Where libopus keeps its temporary arrays: one block lent by the caller, with a checked end.
  *
- * libopus' own "pseudostack" writes past the end of the block without a word. Here every allocation is
+ * libopus' own "pseudostack" writes past the end of its block without a word. Here every allocation is
  * compared with the end, and one that does not fit leaves libopus through callboard_scratch_overflow,
- * which the glue provides and which does not return: nlr_raise on MicroPython, longjmp on the host. */
+ * which does not return: nlr_raise on MicroPython (the glue has it), longjmp on the host (scratch.c). */
 #ifndef CALLBOARD_SCRATCH_H
 #define CALLBOARD_SCRATCH_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Host programs have threads and cffi releases the GIL; boards have one. Set by the host's build. */
-#ifndef CALLBOARD_THREAD_LOCAL
+#ifdef CALLBOARD_HOST
+/* Host programs have threads, and cffi releases the GIL. */
+#include <setjmp.h>
+#define CALLBOARD_THREAD_LOCAL __thread
+extern CALLBOARD_THREAD_LOCAL jmp_buf callboard_scratch_escape;
+/* 0 at first; true when libopus was left because the block was full. */
+#define CALLBOARD_SCRATCH_LEFT() (_setjmp(callboard_scratch_escape))
+#else
 #define CALLBOARD_THREAD_LOCAL
+#define CALLBOARD_SCRATCH_LEFT() 0
 #endif
 
-/* Every array starts at a multiple of this and takes a multiple of it: sizes are alike everywhere. */
+/* Every array starts at a multiple of this and takes a multiple of it, so that needs are alike everywhere. */
 #define CALLBOARD_SCRATCH_ALIGN 8
 
 extern CALLBOARD_THREAD_LOCAL char *callboard_scratch_top;
 extern CALLBOARD_THREAD_LOCAL char *callboard_scratch_end;
 
+/* Lend an aligned block until the next lend. */
+void callboard_scratch_lend(void *block, size_t size);
 void *callboard_scratch_push(size_t size);
 __attribute__((noreturn)) void callboard_scratch_overflow(void);
 
-#ifdef CALLBOARD_SCRATCH_HOOKS /* measuring and AddressSanitizer builds: tests/native/opus */
+#ifdef CALLBOARD_SCRATCH_WATCH /* fuzzing: measures the need, and poisons what is not allocated */
+extern CALLBOARD_THREAD_LOCAL size_t callboard_scratch_high;
 void callboard_scratch_pop(char *saved);
 #else
 #define callboard_scratch_pop(saved) (callboard_scratch_top = (saved))

@@ -4,57 +4,28 @@ import binascii
 import json
 
 from .. import __version__, codes, port
-from ..errors import InvalidArgument, ProtocolError
+from ..errors import ProtocolError
+from ..net.url import parse
 from . import jsonrpc
 
 PROTOCOL = 1
 SUBPROTOCOL = "callboard.v1"
 DEVICE_CAPS = ("pcmu", "media-ws")
-_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
-
-
-def split_url(url):
-    """`scheme://host[:port][/path]` -> (scheme, host, port, path). Raises InvalidArgument."""
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in _SCHEMES:
-        raise InvalidArgument("the relay's address must start with https:// or wss://: %s" % url)
-    authority, slash, path = rest.partition("/")
-    host, number = _split_authority(authority)
-    if number == "":
-        number = str(_DEFAULT_PORTS[scheme])
-    if not host or "@" in authority or not number.isdigit() or not 0 < int(number) < 65536:
-        raise InvalidArgument("the relay's address needs a host and a port: %s" % url)
-    return scheme, host, int(number), slash + path
-
-
-def _split_authority(authority):
-    """`host`, `host:port`, `[::1]` or `[::1]:port` -> (host, port text)."""
-    if authority.startswith("["):
-        host, _, rest = authority[1:].partition("]")
-        return host, rest[1:] if rest.startswith(":") else rest
-    host, _, number = authority.partition(":")
-    return host, number
 
 
 def socket_url(relay_url, role):
-    """The WebSocket address of a relay for `role` "device" or "user"."""
-    scheme, host, number, path = split_url(relay_url)
-    authority = "[%s]" % host if ":" in host else host
-    if number != _DEFAULT_PORTS[scheme]:
-        authority += ":%d" % number
+    """The WebSocket address of a relay (https://host[:port]) for `role` "device" or "user"."""
+    url = parse(relay_url, ("http", "https"))
+    path = url.target
     while path.endswith("/"):
         path = path[:-1]
-    return "%s://%s%s/v1/%s" % (_SCHEMES[scheme], authority, path, role)
+    return "%s://%s%s/v1/%s" % ("wss" if url.secure else "ws", url.authority, path, role)
 
 
 def host_and_path(url):
     """The Host header and the path of a request for `url`, as `mac` covers them."""
-    scheme, host, number, path = split_url(url)
-    authority = "[%s]" % host if ":" in host else host
-    if number != _DEFAULT_PORTS[scheme]:
-        authority += ":%d" % number
-    return authority, path or "/"
+    parts = parse(url, ("ws", "wss"))
+    return parts.authority, parts.target
 
 
 def challenge_text(host, path, challenge):

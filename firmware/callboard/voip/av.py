@@ -1,0 +1,232 @@
+"""The audio side of a call: the documents' callbacks, and the pipeline between them (000 §3, §4).
+
+    answered: on_get_av_enc_info, on_start_real_play, then frames; the first one received is
+              announced by on_start_recv_stream
+    ended:    on_stop_recv_stream (if one was received), on_stop_real_play; each once
+
+With a microphone and a speaker the frames run by themselves (media.pipeline.AudioSession); without,
+the application gets each payload in on_recv_stream and sends its own with send_audio.
+"""
+
+import asyncio
+
+from .. import codes
+from ..core.events import Fanout
+from ..core.scope import ended
+from ..errors import InvalidArgument, ProtocolError, WrongOrder
+
+CHANNEL = 0  # a device has one camera at most: its channel is 0 (000 §3)
+RES_TYPE = 0  # iv_avt_video_res_type_e: the main stream
+CALLBACKS = (
+    "on_get_av_enc_info",
+    "on_start_real_play",
+    "on_stop_real_play",
+    "on_start_recv_stream",
+    "on_recv_stream",
+    "on_stop_recv_stream",
+    "on_notify",
+    "on_recv_command",
+    "on_call_state",
+)
+
+
+class AvCallbacks:
+    """What an application may override; any object with some of these methods will do.
+
+    All must be quick: one that takes 20 ms or longer is reported. `visitor` names the far end,
+    `channel` the camera (0), `video_res_type` the stream kind (0, the main stream), `stream_type`
+    is of codes.STREAM_*.
+    """
+
+    def on_get_av_enc_info(self, visitor, channel, video_res_type, info, args):
+        """Before a stream starts: may change `info` {"codec", "clock_rate", "channels"}."""
+
+    def on_start_real_play(self, visitor, channel, video_res_type, args):
+        """Media may be sent from now on; `args` {"call_type"}. Once per request."""
+
+    def on_stop_real_play(self, visitor, channel, video_res_type):
+        """Stop sending. Once for each on_start_real_play."""
+
+    def on_start_recv_stream(self, visitor, channel, stream_type, info):
+        """The first frame of the far end's stream is here; `info` as above."""
+
+    def on_recv_stream(self, visitor, channel, stream_type, buf, off, n, frame_index):
+        """One frame's payload, buf[off:off+n], valid only now. Not with microphone and speaker."""
+
+    def on_stop_recv_stream(self, visitor, channel, stream_type):
+        """The far end's stream is over. Once."""
+
+    def on_notify(self, event, visitor, channel, stream_type):
+        """codes.EVENT_*: EVENT_P2P_PEER_READY allows calls."""
+
+    def on_recv_command(self, command, visitor, video_res_type, args):
+        """codes.COMMAND_*; for calls `args` is {"reason"}."""
+
+    def on_call_state(self, state, reason):
+        """Ours, not of the documents: "calling", "ringing", "talking", "ending", "idle".
+
+        With "idle", `reason` is one of codes.END_REASONS, or None when the call was refused.
+        """
+
+
+class Av:
+    """The av module of a Client.
+
+    Arguments: `clock`; `callbacks` an object with methods of CALLBACKS; `pipeline` the module
+    media.pipeline (a test gives its own); `microphone` and `speaker` devices, both or none;
+    `report(what, error)`.
+    """
+
+    def __init__(self, clock, callbacks, pipeline, microphone=None, speaker=None, report=None):
+        if (microphone is None) != (speaker is None):
+            raise InvalidArgument("give a microphone and a speaker, or neither")
+        self._clock = clock
+        self._pipeline = pipeline
+        self._microphone = microphone
+        self._speaker = speaker
+        self._report = report
+        self._events = Fanout(clock, report=self._callback_report)
+        for name in CALLBACKS:
+            callback = getattr(callbacks, name, None)
+            if callback is not None:
+                self._events.on(name, callback)
+        self._session = None
+        self._task = None
+        self._visitor = 0
+        self._receiving = False
+        self._info = None
+        self.last_stats = {}  # of the session that ended last
+
+    def emit(self, name, *args):
+        """Call the application's callback `name`; a failing or slow one is reported."""
+        self._events.emit(name, *args)
+
+    def _callback_report(self, name, callback, elapsed_ms, error):
+        if self._report is not None:
+            self._report("callback", error or "%s took %d ms" % (name, elapsed_ms))
+
+    @property
+    def running(self):
+        """True while a stream may flow."""
+        return self._session is not None
+
+    def prepare(self, media, transport):
+        """Make the session for `media` without starting it. Raises ProtocolError, InvalidArgument.
+
+        Then nothing has changed, and no callback was called.
+        """
+        check_media(media)
+        send, receive = media["send"], media["receive"]
+        pipeline = self._pipeline
+        if self._microphone is None:
+            session = pipeline.RawSession(self._clock, send, receive, transport, self._received)
+        else:
+            session = pipeline.AudioSession(
+                self._clock,
+                self._microphone,
+                self._speaker,
+                send,
+                receive,
+                transport,
+                report=self._report,
+            )
+            session.on_first_frame = self._first_frame
+        self._info = (stream_info(send), stream_info(receive))
+        return session
+
+    def start(self, session, visitor, call_type):
+        """Begin to send and receive with a prepared session."""
+        self._visitor = visitor
+        self._receiving = False
+        self.emit("on_get_av_enc_info", visitor, CHANNEL, RES_TYPE, self._info[0], {})
+        self.emit("on_start_real_play", visitor, CHANNEL, RES_TYPE, {"call_type": call_type})
+        self._session = session
+        if self._microphone is not None:
+            self._task = asyncio.create_task(self._run(session))
+
+    async def _run(self, session):
+        try:
+            await session.run()
+        except Exception as error:  # a device that failed ends the sound, not the board
+            if self._report is not None:
+                self._report("audio", error)
+
+    def receive(self, buf, off, n, arrival_ms):
+        """One media message from the link."""
+        session = self._session
+        if session is not None:
+            session.receive(buf, off, n, arrival_ms)
+
+    def send_audio(self, visitor, channel, buf, off, n):
+        """Send one frame's payload buf[off:off+n] (sendAudioData). True when it left.
+
+        The buffer is the application's own; it is not changed. Raises WrongOrder when no stream
+        runs or the built-in pipeline sends, InvalidArgument for another visitor or channel.
+        """
+        if self._session is None or self._microphone is not None:
+            raise WrongOrder("send_audio needs a call, and no built-in microphone")
+        if visitor != self._visitor or channel != CHANNEL:
+            raise InvalidArgument("no stream to visitor %s, channel %s" % (visitor, channel))
+        return self._session.send_audio(buf, off, n)
+
+    def _received(self, buf, off, n, frame_index):
+        self._first_frame()
+        self.emit(
+            "on_recv_stream",
+            self._visitor,
+            CHANNEL,
+            codes.STREAM_AUDIO,
+            buf,
+            off,
+            n,
+            frame_index,
+        )
+
+    def _first_frame(self):
+        if not self._receiving:
+            self._receiving = True
+            self.emit(
+                "on_start_recv_stream", self._visitor, CHANNEL, codes.STREAM_AUDIO, self._info[1]
+            )
+
+    def stop(self):
+        """End the streams: the callbacks now, the devices as soon as the loop gets there."""
+        session, self._session = self._session, None
+        if session is None:
+            return
+        self.last_stats = session.stats()
+        if self._task is not None:
+            self._task.cancel()
+        if self._receiving:
+            self._receiving = False
+            self.emit("on_stop_recv_stream", self._visitor, CHANNEL, codes.STREAM_AUDIO)
+        self.emit("on_stop_real_play", self._visitor, CHANNEL, RES_TYPE)
+
+    async def wait_stopped(self):
+        """After stop(): wait until microphone and speaker are released."""
+        task, self._task = self._task, None
+        if task is not None:
+            await ended(task)
+
+
+def stream_info(stream):
+    """iv_cm_av_data_info_s of an audio stream."""
+    return {name: stream[name] for name in ("codec", "clock_rate", "channels", "frame_ms")}
+
+
+_STREAM = (("ssrc", 1, 0xFFFFFFFF), ("payload_type", 0, 127), ("clock_rate", 8000, 48000))
+
+
+def check_media(media):
+    """Raises ProtocolError unless `media` is {"send": stream, "receive": stream} (PROTOCOL §4)."""
+    for side in ("send", "receive"):
+        stream = media.get(side) if isinstance(media, dict) else None
+        if not isinstance(stream, dict):
+            raise ProtocolError("media.%s must be a stream" % side)
+        for name, low, high in _STREAM + (("channels", 1, 2), ("frame_ms", 10, 60)):
+            value = stream.get(name)
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise ProtocolError("media.%s.%s must be %d to %d" % (side, name, low, high))
+        for name in ("codec", "mid", "feed_id"):
+            if not isinstance(stream.get(name), str):
+                raise ProtocolError("media.%s.%s must be a text" % (side, name))

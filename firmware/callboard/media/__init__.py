@@ -1,0 +1,1 @@
+"""Sound: devices, codecs, RTP, the jitter buffer and the 20 ms pipeline that joins them."""

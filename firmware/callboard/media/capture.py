@@ -1,0 +1,73 @@
+"""From the microphone to the transport: each tick a frame becomes an RTP packet. No allocation."""
+
+from array import array
+
+from ..native import pcm
+from ..port import const
+from .rates import RateConverter
+from .rtp import LEVEL_SILENCE
+
+_VOICE_LEVEL = const(50)  # louder than -50 dBov counts as voice
+
+
+class CapturePath:
+    """Arguments: `microphone`, `codec`, `sender` (RtpSender), `transport` (as for AudioSession).
+
+    `stage(pcm, reference)` may change the captured frame in place before it is encoded;
+    `reference` is what the speaker played meanwhile, at the microphone's rate (for echo control).
+    `mute` sends silence instead.
+    Counters: `sent`, `dropped` (the transport refused), `capture_lost` (frames the device lost).
+    """
+
+    def __init__(self, microphone, codec, sender, transport):
+        self.microphone = microphone
+        self.mute = False
+        self.stage = None
+        self.level = LEVEL_SILENCE  # of the last frame, -dBov
+        self.sent = self.dropped = self.capture_lost = 0
+        self._codec = codec
+        self._sender = sender
+        self._transport = transport
+        self._payload_off = transport.headroom + sender.header_size
+        self._buffer = bytearray(self._payload_off + codec.max_payload)
+        self._coded = array("h", bytes(2 * codec.frame_samples))
+        self._marker = 1
+        self.use(microphone)
+
+    def use(self, microphone):
+        """Capture from this microphone from now on."""
+        self.microphone = microphone
+        self._frame = array("h", bytes(2 * microphone.frame))
+        self._reference = array("h", bytes(2 * microphone.frame))
+        self._rates = RateConverter(microphone.rate, self._codec.clock_rate)
+
+    def tick(self, playout):
+        """Take a frame and send it; `playout` gives the reference. Raises what the device raises."""
+        lost = self.microphone.readinto(self._frame)
+        while lost:  # time passes for the far end too; it hears a gap
+            lost -= 1
+            self.capture_lost += 1
+            self._marker = 1
+            self._sender.advance(0)
+        if self.stage is not None:
+            playout.reference(self._reference, self.microphone)
+            self.stage(self._frame, self._reference)
+        self._rates.convert(self._frame, self.microphone.frame, self._coded)
+        if self.mute:
+            pcm.fill(self._coded, 0, self._codec.frame_samples, 0)
+        self._send()
+
+    def _send(self):
+        self.level = pcm.level(self._coded, 0, self._codec.frame_samples)
+        voice = 1 if self.level < _VOICE_LEVEL else 0
+        off = self._transport.headroom
+        n = self._codec.encode(self._coded, self._buffer, self._payload_off)
+        n += self._sender.write_header(self._buffer, off, self._marker, self.level, voice)
+        if self._transport.send(self._buffer, off, n):
+            self.sent += 1
+            self._marker = 0
+            self._sender.advance(1)
+        else:
+            self.dropped += 1
+            self._marker = 1
+            self._sender.advance(0)

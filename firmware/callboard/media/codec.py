@@ -1,0 +1,105 @@
+"""Audio codecs by name: each turns one frame of PCM into a payload and back, without allocating.
+
+A codec is a class with `name`, `payload_type`, `clock_rate` (Hz, of PCM and RTP), `frame_samples`
+(of 20 ms), `max_payload` (bytes), and encode / decode / conceal as in Pcmu. A new one registers
+itself with `register`. An object codes one stream in each direction: it may keep state.
+"""
+
+from array import array
+
+from ..errors import InvalidArgument
+from ..native import pcm as pcm_native
+from ..port import const
+
+_UNITY_Q12 = const(4096)
+_FADE_FRAMES = const(3)  # concealment is gone after 60 ms
+_REENTRY = const(40)  # samples (5 ms) in which concealment gives way to the next good frame
+
+_codecs = {}
+
+
+def register(codec_class):
+    """Make a codec known by its name."""
+    _codecs[codec_class.name] = codec_class
+
+
+def names():
+    """The names of all codecs here, sorted."""
+    return sorted(_codecs)
+
+
+def create(name):
+    """A new codec object. InvalidArgument when there is none of that name."""
+    if name not in _codecs:
+        raise InvalidArgument("codec %r is not one of %s" % (name, ", ".join(names())))
+    return _codecs[name]()
+
+
+class Pcmu:
+    """G.711 µ-law, 8 kHz, 64 kb/s (RFC 3551 §4.5.14): every endpoint has it."""
+
+    name = "pcmu"
+    payload_type = 0
+    clock_rate = 8000
+    frame_samples = 160
+    max_payload = 160
+
+    def __init__(self):
+        self._last = array("h", bytes(2 * self.frame_samples))  # the last frame heard, forwards
+        self._tail = array("h", bytes(2 * _REENTRY))
+        self._concealed = _FADE_FRAMES  # since the last good frame; nothing to repeat
+
+    def accepts(self, n):
+        """True when a payload of `n` bytes can be decoded as one frame."""
+        return n == self.frame_samples
+
+    def encode(self, pcm, out, out_off):
+        """Encode one frame (array 'h') to out[out_off:]; returns the bytes written."""
+        return pcm_native.ulaw_encode(pcm, 0, out, out_off, self.frame_samples)
+
+    def decode(self, buf, off, n, pcm):
+        """Decode a payload that accepts(n) to one frame, led in smoothly after concealment."""
+        pcm_native.ulaw_decode(buf, off, pcm, 0, n)
+        if self._concealed:
+            self._lead_in(pcm)
+            self._concealed = 0
+        pcm_native.copy(self._last, 0, pcm, 0, self.frame_samples)
+
+    def conceal(self, pcm):
+        """Fill in for a missing frame: the last one, there and back, fading over 60 ms, then silence.
+
+        The last frame is played backwards, then forwards, …: so no edge is a jump, whatever the
+        pitch.
+        """
+        n = self.frame_samples
+        if self._concealed >= _FADE_FRAMES:
+            pcm_native.fill(pcm, 0, n, 0)
+            return
+        self._repeat(pcm, n, self._concealed)
+        from_q12 = self._gain_q12(self._concealed)
+        self._concealed += 1
+        pcm_native.fade(pcm, 0, n, from_q12, self._gain_q12(self._concealed))
+
+    def _gain_q12(self, frames):
+        return _UNITY_Q12 * (_FADE_FRAMES - frames) // _FADE_FRAMES
+
+    def _repeat(self, out, n, turn):
+        """The first n samples of the repetition number `turn`: even ones run backwards."""
+        if turn & 1:
+            pcm_native.copy(out, 0, self._last, 0, n)
+            return
+        last = self._last
+        top = self.frame_samples - 1
+        for i in range(n):
+            out[i] = last[top - i]
+
+    def _lead_in(self, pcm):
+        """Fade out what concealment would have gone on with under the start of a good frame."""
+        pcm_native.fade(pcm, 0, _REENTRY, 0, _UNITY_Q12)
+        if self._concealed < _FADE_FRAMES:
+            self._repeat(self._tail, _REENTRY, self._concealed)
+            pcm_native.fade(self._tail, 0, _REENTRY, self._gain_q12(self._concealed), 0)
+            pcm_native.mix(pcm, 0, self._tail, 0, _REENTRY)
+
+
+register(Pcmu)

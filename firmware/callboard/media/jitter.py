@@ -1,0 +1,354 @@
+"""Adaptive jitter buffer: takes frames as they arrive, gives one whenever the speaker wants one.
+
+It is keyed by frame_index, the frame's place in time (20 ms each, wraps at 2^30), in slots
+allocated once. put() and get() do not allocate. What is missing at its turn is one of three
+things:
+
+1. A frame whose packet is lost or still on its way: sequence numbers have a gap too. get() says
+LOST.
+2. A time in which the sender was silent (DTX): timestamps have a gap, sequence numbers have none.
+SILENCE.
+3. The end of what is here: nothing later has come. get() says WAIT and the turn does not pass; so
+a late packet
+   is still played, and the delay has grown by a frame.
+
+How long frames wait follows delay.DelayEstimator. It grows at once by waiting when nothing is
+there to play or nothing would be heard of it, and otherwise by `correction`, which asks the player
+to insert samples in a quiet passage. It shrinks by skipping missing frames, and otherwise by
+`correction` (negative: drop samples).
+"""
+
+from array import array
+
+from ..errors import InvalidArgument
+from ..native import pcm
+from ..port import const, ticks_add, ticks_diff
+from .delay import DelayEstimator
+
+FRAME = const(0)  # .payload[:.length] is the frame, until the next put()
+LOST = const(1)  # conceal one frame
+SILENCE = const(2)  # the sender was silent for one frame
+WAIT = const(3)  # nothing to play yet; conceal or be silent, the turn does not pass
+
+_EMPTY = const(0)
+_FULL = const(1)
+_PLAYED = const(2)
+_WINDOW = const(16)  # gets between two looks at the slack
+_TOO_SHORT_MS = const(4)  # slack below the target by this much: insert
+_TOO_LONG_MS = const(4)  # slack above the target by a frame and this much: drop
+_LATE_RUN = const(25)  # late packets in a row: the sender's time went back
+
+
+class JitterBuffer:
+    """A buffer for one stream.
+
+    Arguments: `frames_max`, slots, a power of two that holds more than max_ms; `payload_max`,
+    bytes of one frame; `frame_ms` and `frame_samples`, a frame's length; `target_ms`, what it
+    starts with; `min_ms`, `max_ms`, limits.
+
+    Counters: `received` (stored), `played`, `lost`, `late` (came after their turn), `duplicates`,
+    `refused` (too large), `dropped` (the delay had to be cut), `waits` (frames inserted because
+    nothing was there), `resets`.
+    """
+
+    def __init__(
+        self,
+        frames_max=32,
+        payload_max=160,
+        frame_ms=20,
+        frame_samples=160,
+        target_ms=40,
+        min_ms=20,
+        max_ms=240,
+    ):
+        if frames_max < 4 or frames_max & (frames_max - 1):
+            raise InvalidArgument("frames_max must be a power of two, at least 4")
+        if not 0 < min_ms <= target_ms <= max_ms < (frames_max - 2) * frame_ms:
+            raise InvalidArgument("min_ms <= target_ms <= max_ms must fit into frames_max")
+        self._slots = frames_max
+        self._payload_max = payload_max
+        self._frame_ms = frame_ms
+        self._frame_samples = frame_samples
+        self._max_ms = max_ms
+        self._payloads = tuple(bytearray(payload_max) for _ in range(frames_max))
+        self._lengths = array("H", [0] * frames_max)
+        self._indexes = array("i", [0] * frames_max)
+        self._sequences = array("H", [0] * frames_max)
+        self._arrivals = array("i", [0] * frames_max)
+        self._states = bytearray(frames_max)
+        self._estimator = DelayEstimator(frame_ms, target_ms, min_ms, max_ms)
+        self.received = self.played = self.lost = self.late = self.duplicates = 0
+        self.refused = self.dropped = self.waits = self.resets = 0
+        self.payload = None
+        self.length = 0
+        self._clear()
+
+    def _clear(self):
+        for slot in range(self._slots):
+            self._states[slot] = _EMPTY
+        self._count = 0  # full slots
+        self._next = 0  # the index whose turn it is
+        self._last_sequence = 0  # of the packet before it, those reported lost included
+        self._open = False  # a first packet is here
+        self._started = False  # a first frame was played since
+        self._gap = False  # the last get() gave no frame
+        self._starved = False  # … because nothing was here
+        self._late_run = 0
+        self.correction = 0
+        self.delay_ms = 0
+        self._restart_window()
+
+    @property
+    def target_ms(self):
+        """The slack that frames should have, in ms."""
+        return self._estimator.target_ms
+
+    def __len__(self):
+        return self._count
+
+    def reset(self):
+        """Start anew, with another stream (RTP_RESET): what waits is thrown away."""
+        self.dropped += self._count
+        self.resets += 1
+        self._clear()
+        self._estimator.reset()
+
+    # -- in --------------------------------------------------------------------
+
+    def put(self, buf, off, n, frame_index, sequence, arrival_ms):
+        """Store a frame of n bytes at buf[off:]. True when it will be played, else a counter tells.
+
+        frame_index: any integer within ±2^29, taken modulo 2^30. sequence: of its packet,
+        0..65535. arrival_ms: ticks.
+        """
+        if not 0 < n <= self._payload_max:
+            self.refused += 1
+            return False
+        frame_index = ticks_add(frame_index, 0)
+        if self._open and (
+            self._late_run >= _LATE_RUN or not self._estimator.plausible(frame_index, arrival_ms)
+        ):
+            self.reset()
+        if not self._open:
+            self._begin(frame_index, sequence)
+        ahead = ticks_diff(frame_index, self._next)
+        slot = frame_index & (self._slots - 1)
+        if self._states[slot] != _EMPTY and self._indexes[slot] == frame_index:
+            self.duplicates += 1
+            return False
+        if ahead < 0 and not self._reopen(ahead, frame_index, sequence):
+            self.late += 1
+            self._late_run += 1
+            self._estimator.missed(self._estimator.observe(frame_index, arrival_ms))
+            return False
+        self._late_run = 0
+        lateness = self._estimator.observe(frame_index, arrival_ms)
+        if self._starved and lateness > self._estimator.target_ms:
+            self._estimator.missed(lateness)
+        if ahead >= self._slots:
+            self._make_room(frame_index, sequence)
+        self._store(slot, buf, off, n, frame_index, sequence, arrival_ms)
+        return True
+
+    def _begin(self, frame_index, sequence):
+        self._open = True
+        self._next = frame_index
+        self._last_sequence = (sequence - 1) & 0xFFFF
+
+    def _reopen(self, ahead, frame_index, sequence):
+        """Before anything was played, an earlier frame may still become the first one."""
+        if self._started or self._latest_ahead() - ahead >= self._slots:
+            return False
+        self._begin(frame_index, sequence)
+        return True
+
+    def _latest_ahead(self):
+        """How far the latest full slot lies ahead of the turn."""
+        for ahead in range(self._slots - 1, 0, -1):
+            if self._is_full(ticks_add(self._next, ahead)):
+                return ahead
+        return 0
+
+    def _make_room(self, frame_index, sequence):
+        """Pass turns until frame_index fits; after a jump beyond all that is here, begin anew."""
+        first = ticks_add(frame_index, 1 - self._slots)
+        while self._count and ticks_diff(first, self._next) > 0:
+            if self._is_full(self._next):
+                self._drop_next()
+            else:
+                ahead = self._find_full()
+                self._pass_missing(self._sequence_at(ahead), ahead)
+        if not self._count:
+            self.lost += self._missing(sequence, ticks_diff(frame_index, self._next))
+            self._begin(frame_index, sequence)
+            self._started = False
+
+    def _store(self, slot, buf, off, n, frame_index, sequence, arrival_ms):
+        copy_bytes(self._payloads[slot], buf, off, n)
+        self._lengths[slot] = n
+        self._indexes[slot] = frame_index
+        self._sequences[slot] = sequence
+        self._arrivals[slot] = arrival_ms
+        self._states[slot] = _FULL
+        self._count += 1
+        self.received += 1
+
+    # -- out -------------------------------------------------------------------
+
+    def get(self, now_ms):
+        """What to play next: FRAME (.payload[:.length], until the next put), LOST, SILENCE or WAIT.
+
+        Call it once for each frame that the speaker takes: so the buffer follows the speaker's
+        clock. now_ms: ticks, on the clock of arrival_ms.
+        """
+        if not self._count:
+            return self._starve()
+        slack = self._estimator.slack_ms(self._next, now_ms)
+        if not self._started:
+            if slack < self._estimator.target_ms:
+                return WAIT
+            self._started = True
+        self._starved = False
+        while not self._is_full(self._next):
+            ahead = self._find_full()
+            sequence = self._sequence_at(ahead)
+            if slack < self._estimator.target_ms + self._frame_ms:
+                return self._report_missing(slack, sequence, ahead)
+            self._pass_missing(sequence, ahead)
+            slack -= self._frame_ms
+        slack = self._cut(slack)
+        if self._gap and slack + self._frame_ms <= self._estimator.target_ms:
+            self.waits += 1  # nothing is being heard: the moment to let the delay grow
+            return WAIT
+        self._take(now_ms)
+        self._watch(slack)
+        return FRAME
+
+    def _cut(self, slack):
+        """Drop frames while the delay is beyond its bound. Returns the slack of what is next."""
+        limit = self._max_ms + self._frame_ms
+        while slack > limit and self._count * self._frame_ms > self._estimator.target_ms:
+            if self._is_full(self._next):
+                self._drop_next()
+            else:
+                ahead = self._find_full()
+                self._pass_missing(self._sequence_at(ahead), ahead)
+            slack -= self._frame_ms
+        while not self._is_full(self._next):
+            ahead = self._find_full()
+            self._pass_missing(self._sequence_at(ahead), ahead)
+            slack -= self._frame_ms
+        return slack
+
+    def _starve(self):
+        if self._started:
+            self._starved = True
+            self._gap = True
+            self.waits += 1
+        return WAIT
+
+    def _report_missing(self, slack, sequence, ahead):
+        self._gap = True
+        if slack + self._frame_ms <= self._estimator.target_ms:
+            self.waits += 1  # early: it may still come
+            return WAIT
+        if self._pass_missing(sequence, ahead):
+            return LOST
+        return SILENCE
+
+    def _take(self, now_ms):
+        slot = self._next & (self._slots - 1)
+        self.payload = self._payloads[slot]
+        self.length = self._lengths[slot]
+        self.delay_ms = ticks_diff(now_ms, self._arrivals[slot])
+        self._gap = False
+        self.played += 1
+        self._pass_full(_PLAYED)
+
+    # -- turns -----------------------------------------------------------------
+
+    def _is_full(self, frame_index):
+        slot = frame_index & (self._slots - 1)
+        return self._states[slot] == _FULL and self._indexes[slot] == frame_index
+
+    def _find_full(self):
+        """How many turns the next full slot is away. Call it only while there is one."""
+        ahead = 0
+        while not self._is_full(ticks_add(self._next, ahead)):
+            ahead += 1
+        return ahead
+
+    def _sequence_at(self, ahead):
+        return self._sequences[ticks_add(self._next, ahead) & (self._slots - 1)]
+
+    def _missing(self, sequence, ahead):
+        """How many of the `ahead` turns before the packet `sequence` are of packets not come."""
+        missing = (sequence - self._last_sequence - 1) & 0xFFFF
+        return missing if missing < ahead else ahead
+
+    def _pass_missing(self, sequence, ahead):
+        """Pass a turn nobody fills, `ahead` before the packet `sequence`. True if one was lost."""
+        lost = self._missing(sequence, ahead) > 0
+        if lost:
+            self.lost += 1
+            self._last_sequence = (self._last_sequence + 1) & 0xFFFF
+        self._next = ticks_add(self._next, 1)
+        return lost
+
+    def _pass_full(self, state):
+        slot = self._next & (self._slots - 1)
+        self._states[slot] = state
+        self._last_sequence = self._sequences[slot]
+        self._count -= 1
+        self._next = ticks_add(self._next, 1)
+
+    def _drop_next(self):
+        self.dropped += 1
+        self._pass_full(_PLAYED)
+
+    # -- correction ------------------------------------------------------------
+
+    def corrected(self, samples):
+        """The player has inserted (> 0) or dropped (< 0) samples: the slack is measured anew."""
+        self.correction = 0
+        self._restart_window()
+
+    def _restart_window(self):
+        self._window = 0
+        self._least_slack = 0x1FFFFFFF
+        self._most_delay = 0
+
+    def _watch(self, slack):
+        """Look at the slack of some frames and advise.
+
+        The least of them counts, because a tick that came late makes slack look larger; and no
+        more than the longest any of them was here, because after the network became slower the
+        base is of the past.
+        """
+        if slack < self._least_slack:
+            self._least_slack = slack
+        if self.delay_ms > self._most_delay:
+            self._most_delay = self.delay_ms
+        self._window += 1
+        if self._window < _WINDOW:
+            return
+        least = self._least_slack
+        if self._most_delay < least:
+            least = self._most_delay
+        excess = least - self._estimator.target_ms
+        if excess <= -_TOO_SHORT_MS or excess >= self._frame_ms + _TOO_LONG_MS:
+            self.correction = -excess * self._frame_samples // self._frame_ms
+        else:
+            self.correction = 0
+        self._restart_window()
+
+
+def copy_bytes(out, buf, off, n):
+    """out[:n] = buf[off : off + n] without allocating; fast when off is even."""
+    if off & 1:
+        for i in range(n):
+            out[i] = buf[off + i]
+        return
+    pcm.copy(out, 0, buf, off >> 1, n >> 1)
+    if n & 1:
+        out[n - 1] = buf[off + n - 1]

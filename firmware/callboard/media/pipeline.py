@@ -1,0 +1,242 @@
+"""A call's sound on this end: every 20 ms a frame to the far end and one back to the speaker.
+
+The capture device is the clock: its full frame wakes the session, which does both directions in
+one go. From capture to the transport and from receive() to the speaker nothing is allocated.
+"""
+
+import asyncio
+import gc
+
+from ..errors import CallboardError
+from ..port import const, heap_used, random_bytes, ticks_diff
+from . import codec as codecs
+from .capture import CapturePath
+from .devices import NullMicrophone, NullSpeaker
+from .jitter import JitterBuffer
+from .playout import PlayoutPath
+from .rtp import RtpReceiver, RtpSender, check_stream
+from .stats import HeapMeter, Histogram
+
+_HOUSEKEEPING_TICKS = const(50)  # once a second
+_CPU_STEP_US = const(25)
+_DELAY_STEP_MS = const(1)
+
+
+def random_start():
+    """A random (sequence number, timestamp) to start a stream with (RFC 3550 §5.1)."""
+    data = random_bytes(6)
+    return data[0] << 8 | data[1], data[2] << 24 | data[3] << 16 | data[4] << 8 | data[5]
+
+
+class AudioSession:
+    """One call's audio, from run() until it is cancelled.
+
+    Arguments: `clock`; `microphone` and `speaker` as in media/devices.py, or None; `send_stream`
+    and `receive_stream`, descriptions of PROTOCOL.md §4; `transport`, with `headroom` (free bytes
+    it needs before a packet) and `send(buf, off, n) -> bool`; `report(sentence)` is told when a
+    device fails: the call goes on without it. `start`: (sequence number, timestamp) of the first
+    packet.
+
+    `mute`: send silence. `on_frame()` is called after every tick, `on_first_audio()` when the far
+    end is first heard, `capture_stage(pcm, reference)` as in media/capture.py.
+
+    InvalidArgument: a codec that is not here. ProtocolError: a stream description is malformed.
+    """
+
+    def __init__(
+        self,
+        clock,
+        microphone,
+        speaker,
+        send_stream,
+        receive_stream,
+        transport,
+        report=None,
+        start=None,
+    ):
+        codec = codecs.create(send_stream.get("codec"))
+        decoder = codecs.create(receive_stream.get("codec"))
+        check_stream(send_stream, codec)
+        check_stream(receive_stream, decoder)
+        sequence, timestamp = start or random_start()
+        self.on_frame = None
+        self.running = False
+        self.jitter = JitterBuffer(
+            payload_max=decoder.max_payload, frame_samples=decoder.frame_samples
+        )
+        self.delays = Histogram(_DELAY_STEP_MS)
+        self._clock = clock
+        self._report = report
+        self._cpu_us = Histogram(_CPU_STEP_US)
+        self._stall_us = 0
+        self._ticks = 0
+        self._heap = None
+        self._heap_before = self._heap_growth = None
+        self.capture = CapturePath(
+            microphone or NullMicrophone(codec.clock_rate, clock),
+            codec,
+            RtpSender(send_stream, codec.frame_samples, sequence, timestamp),
+            transport,
+        )
+        self.playout = PlayoutPath(
+            speaker or NullSpeaker(decoder.clock_rate, clock),
+            decoder,
+            RtpReceiver(receive_stream, decoder.frame_samples),
+            self.jitter,
+            self.delays,
+        )
+
+    # -- what the application turns --------------------------------------------
+
+    @property
+    def mute(self):
+        """True: the far end hears silence."""
+        return self.capture.mute
+
+    @mute.setter
+    def mute(self, value):
+        self.capture.mute = bool(value)
+
+    @property
+    def capture_stage(self):
+        """`f(pcm, reference)` on each captured frame, or None."""
+        return self.capture.stage
+
+    @capture_stage.setter
+    def capture_stage(self, stage):
+        self.capture.stage = stage
+
+    @property
+    def on_first_audio(self):
+        """Called without arguments when the first received frame goes to the speaker."""
+        return self.playout.on_first_audio
+
+    @on_first_audio.setter
+    def on_first_audio(self, callback):
+        self.playout.on_first_audio = callback
+
+    # -- running ---------------------------------------------------------------
+
+    def receive(self, buf, off, n, arrival_ms):
+        """Take one packet from the transport, n bytes at buf[off:]. arrival_ms: clock.ticks_ms().
+
+        True when its frame will be played; anything else is counted and changes nothing.
+        """
+        return self.playout.receive(buf, off, n, arrival_ms)
+
+    async def run(self):
+        """Start the devices and keep the frames going until cancelled; then stop the devices."""
+        gc.collect()
+        self._heap_before = heap_used()
+        self._heap = HeapMeter(self._clock)
+        self.start()
+        cancelled = False
+        try:
+            while True:
+                await self._tick_of_microphone()
+                self.tick()
+                if self._ticks % _HOUSEKEEPING_TICKS == 0:
+                    self._heap.sample()
+        except asyncio.CancelledError:
+            cancelled = True  # raised again below, when nothing of it is on the heap any more
+        finally:
+            self.stop()
+        gc.collect()
+        if self._heap_before is not None:
+            self._heap_growth = heap_used() - self._heap_before
+        if cancelled:
+            raise asyncio.CancelledError()
+
+    def _tick_of_microphone(self):
+        return self.capture.microphone.tick
+
+    def start(self):
+        """Start the devices; run() does it."""
+        try:
+            self.playout.speaker.start()
+        except (OSError, CallboardError) as error:
+            self._lose_speaker(error)
+        try:
+            self.capture.microphone.start()
+        except (OSError, CallboardError) as error:
+            self._lose_microphone(error)
+        self.running = True
+
+    def stop(self):
+        """Stop the devices; run() does it."""
+        self.running = False
+        for device in (self.capture.microphone, self.playout.speaker):
+            try:
+                device.stop()
+            except (OSError, CallboardError) as error:
+                self._tell("audio device did not stop cleanly: %s" % error)
+
+    def tick(self):
+        """One frame each way; run() calls it when the microphone has a frame. Does not allocate."""
+        started_us = self._clock.ticks_us()
+        try:
+            self.capture.tick(self.playout)
+        except (OSError, CallboardError) as error:
+            self._lose_microphone(error)
+        try:
+            self.playout.tick(self._clock.ticks_ms())
+        except (OSError, CallboardError) as error:
+            self._lose_speaker(error)
+        if self.on_frame is not None:
+            self.on_frame()
+        late_us = self.capture.microphone.age_us
+        if late_us > self._stall_us:
+            self._stall_us = late_us
+        self._ticks += 1
+        self._cpu_us.add(ticks_diff(self._clock.ticks_us(), started_us))
+
+    def _lose_microphone(self, error):
+        self._tell("the microphone failed, the far end hears silence: %s" % error)
+        spare = NullMicrophone(self.capture.microphone.rate, self._clock)
+        spare.start()
+        self.capture.use(spare)
+
+    def _lose_speaker(self, error):
+        self._tell("the speaker failed, nothing is heard here: %s" % error)
+        spare = NullSpeaker(self.playout.speaker.rate, self._clock)
+        spare.start()
+        self.playout.use(spare)
+
+    def _tell(self, sentence):
+        if self._report is not None:
+            self._report(sentence)
+
+    # -- figures ---------------------------------------------------------------
+
+    def stats(self):
+        """Counters and figures of the session: integers, and {"p50", "p95", "max"} of integers.
+
+        `heap_growth_bytes` is known after run() has ended; it and `allocated_bytes_per_s` are None
+        on CPython.
+        """
+        capture, playout, jitter = self.capture, self.playout, self.jitter
+        return {
+            "frames_sent": capture.sent,
+            "frames_send_dropped": capture.dropped,
+            "capture_lost": capture.capture_lost,
+            "frames_received": jitter.received + jitter.late + jitter.duplicates,
+            "frames_played": jitter.played,
+            "frames_lost": jitter.lost,
+            "frames_late": jitter.late,
+            "frames_dropped": jitter.dropped,
+            "duplicates": jitter.duplicates,
+            "packets_refused": playout.refused + jitter.refused,
+            "packets_rtcp": playout.rtcp,
+            "concealed": playout.concealed,
+            "waits": jitter.waits,
+            "stream_resets": jitter.resets,
+            "corrections_inserted": playout.inserted,
+            "corrections_removed": playout.removed,
+            "underruns": playout.speaker.underruns,
+            "jitter_delay_ms": self.delays.report(),
+            "jitter_target_ms": jitter.target_ms,
+            "frame_cpu_us": self._cpu_us.report(),
+            "longest_stall_us": self._stall_us,
+            "allocated_bytes_per_s": self._heap.bytes_per_s() if self._heap else None,
+            "heap_growth_bytes": self._heap_growth,
+        }

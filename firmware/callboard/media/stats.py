@@ -1,0 +1,90 @@
+"""Figures of a running call in fixed memory: a histogram, and what the heap does."""
+
+from array import array
+
+from ..port import const, heap_used, ticks_diff
+
+_FINE = const(128)  # buckets of `step`, for ordinary values
+_COARSE = const(128)  # buckets of 8 * step behind them; the last one takes all that is larger
+
+
+class Histogram:
+    """Counts values 0, 1, 2 … so that percentiles can be told; `add` does not allocate.
+
+    Argument: `step`, the width of a bucket. Values up to 128 * step are told to one step,
+    up to 1152 * step to eight, larger ones only by `max`.
+    """
+
+    def __init__(self, step):
+        self.step = step
+        self._buckets = array("i", bytes(4 * (_FINE + _COARSE)))
+        self.clear()
+
+    def clear(self):
+        """Forget everything."""
+        for i in range(_FINE + _COARSE):
+            self._buckets[i] = 0
+        self.count = 0
+        self.max = 0
+
+    def add(self, value):
+        """Count one value; a negative one counts as 0."""
+        if value < 0:
+            value = 0
+        bucket = value // self.step
+        if bucket >= _FINE:
+            bucket = _FINE + (bucket - _FINE) // 8
+            if bucket >= _FINE + _COARSE:
+                bucket = _FINE + _COARSE - 1
+        self._buckets[bucket] += 1
+        self.count += 1
+        if value > self.max:
+            self.max = value
+
+    def percentile(self, percent):
+        """The upper edge of the bucket in which `percent` (0..100) of the values end."""
+        wanted = (self.count * percent + 99) // 100
+        seen = 0
+        for bucket in range(_FINE + _COARSE):
+            seen += self._buckets[bucket]
+            if seen >= wanted and seen:
+                return min(self._edge(bucket), self.max)
+        return self.max
+
+    def _edge(self, bucket):
+        if bucket < _FINE:
+            return (bucket + 1) * self.step
+        if bucket == _FINE + _COARSE - 1:
+            return self.max
+        return (_FINE + (bucket - _FINE + 1) * 8) * self.step
+
+    def report(self):
+        """{"p50", "p95", "max"} in the unit of the values; all 0 when there are none."""
+        return {"p50": self.percentile(50), "p95": self.percentile(95), "max": self.max}
+
+
+class HeapMeter:
+    """Bytes the program allocates per second; intervals with a collection are left out."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self._used = heap_used()
+        self._at_ms = clock.ticks_ms()
+        self._bytes = 0
+        self._ms = 0
+
+    def sample(self):
+        """Look at the heap. Call it about once a second, outside the frame path."""
+        used = heap_used()
+        now_ms = self._clock.ticks_ms()
+        if used is not None and used >= self._used:  # less: the collector ran in between
+            self._bytes += used - self._used
+            self._ms += ticks_diff(now_ms, self._at_ms)
+        self._used = used
+        self._at_ms = now_ms
+
+    def bytes_per_s(self):
+        """Allocated bytes per second; None where the Python does not tell, or too early."""
+        if self._used is None or self._ms <= 0:
+            return None
+        return self._bytes * 1000 // self._ms

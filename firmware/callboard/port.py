@@ -233,7 +233,7 @@ def print_exception(error):
 
 
 def tls_client_context(ca_der=None, leaf_sha256=None, check_leaf=None):
-    """Trust for TLS connections: a CA (DER bytes), a leaf certificate's SHA-256 (32 bytes) or both.
+    """Trust for TLS connections: a CA (DER bytes), a leaf's SHA-256 (32 bytes) or both.
 
     `check_leaf(sha256)` decides instead of `leaf_sha256` when given. Without any, CPython trusts
     the system's CAs and MicroPython raises InvalidArgument. A leaf that is pinned without a CA is

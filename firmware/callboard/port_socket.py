@@ -191,6 +191,16 @@ X509_FATAL_ERROR = const(-0x3000)
 try:
     import tls
 
+    _CONNECTION_EOF = const(-0x7280)  # TCP ended without TLS ending first
+
+    def is_tls_error(error):
+        """True when an exception from a Socket is about TLS."""
+        return isinstance(error, ValueError) or error.errno < -255
+
+    def is_tls_eof(error):
+        """True when it says that TCP ended before TLS did."""
+        return isinstance(error, OSError) and error.errno == _CONNECTION_EOF
+
     class TLSContext:
         """What a client trusts; see net/tls.py, which makes it."""
 
@@ -223,6 +233,14 @@ except ImportError:
         import ssl
     except ImportError:  # a board without a network
         ssl = None
+
+    def is_tls_error(error):
+        """True when an exception from a Socket is about TLS."""
+        return isinstance(error, ssl.SSLError) or error.errno == X509_FATAL_ERROR
+
+    def is_tls_eof(error):
+        """True when it says that TCP ended before TLS did."""
+        return isinstance(error, ssl.SSLEOFError)
 
     class TLSContext:
         """What a client trusts; see net/tls.py, which makes it."""

@@ -6,7 +6,7 @@ from ..errors import TimedOut
 
 
 async def run_with_timeout(ms, coro, what):
-    """Result of the coroutine `coro`; cancelled after `ms`: TimedOut("<what> took longer than …")."""
+    """Result of `coro`; cancelled after `ms`, which raises TimedOut("<what> took longer …")."""
     try:
         return await asyncio.wait_for(coro, ms / 1000)
     except asyncio.TimeoutError:

@@ -24,7 +24,7 @@ class Supervisor:
         self.restarts = {}  # name -> how often
 
     def start(self, name, coroutine_function):
-        """Run `coroutine_function()` as the task `name`. Raises ValueError when it runs already."""
+        """Run `coroutine_function()` as the task `name`; ValueError when it runs already."""
         if name in self._tasks:
             raise ValueError("task %s runs already" % name)
         self.restarts[name] = 0
@@ -38,7 +38,8 @@ class Supervisor:
                 await coroutine_function()
                 break
             except Exception as error:
-                if ticks_diff(self._clock.ticks_ms(), started_ms) >= STEADY_MS:
+                ran_ms = ticks_diff(self._clock.ticks_ms(), started_ms)
+                if not 0 <= ran_ms < STEADY_MS:  # negative: longer than ticks can tell
                     backoff.reset()
                 delay_ms = backoff.next_ms()
                 self.restarts[name] += 1

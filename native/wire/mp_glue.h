@@ -4,11 +4,13 @@
 
 /* A clock reading in ms of any width, wrapped to 30 bits; negative: unknown. */
 static int32_t arg_ms(mp_obj_t object) {
-    if (!mp_obj_is_small_int(object)) {
-        return arg_int(object);
+    if (!mp_obj_is_small_int(object) && mp_obj_get_type(object) != &mp_type_int) {
+        CB_RAISE_TYPE("integer expected");
     }
-    mp_int_t value = MP_OBJ_SMALL_INT_VALUE(object);
-    return value < 0 ? -1 : (int32_t)(value & ((1 << 30) - 1));
+    if (mp_obj_is_true(mp_binary_op(MP_BINARY_OP_LESS, object, MP_OBJ_NEW_SMALL_INT(0)))) {
+        return -1;
+    }
+    return (int32_t)(mp_obj_get_int_truncated(object) & ((1 << 30) - 1));
 }
 
 static mp_obj_t py_rtp_tx_init(size_t n_args, const mp_obj_t *args) {

@@ -72,19 +72,25 @@ class AvCallbacks:
 class Av:
     """The av module of a Client.
 
-    Arguments: `clock`; `callbacks` an object with methods of CALLBACKS; `pipeline` the module
-    media.pipeline (a test gives its own); `microphone` and `speaker` devices, both or none;
-    `report(what, error)`.
+    Arguments: `clock`; `callbacks` an object with methods of CALLBACKS; `microphone` and `speaker`
+    devices of media.devices, both or none; `report(what, error)`.
     """
 
-    def __init__(self, clock, callbacks, pipeline, microphone=None, speaker=None, report=None):
+    def __init__(self, clock, callbacks, microphone=None, speaker=None, report=None):
         if (microphone is None) != (speaker is None):
             raise InvalidArgument("give a microphone and a speaker, or neither")
+        if microphone is None:  # imported now: in a call it would be heard
+            from ..media.raw import RawSession
+
+            self._session_class = RawSession
+        else:
+            from ..media.pipeline import AudioSession
+
+            self._session_class = AudioSession
         self._clock = clock
-        self._pipeline = pipeline
         self._microphone = microphone
         self._speaker = speaker
-        self._report = report
+        self._report = report or _nothing
         self._events = Fanout(clock, report=self._callback_report)
         for name in CALLBACKS:
             callback = getattr(callbacks, name, None)
@@ -95,15 +101,14 @@ class Av:
         self._visitor = 0
         self._receiving = False
         self._info = None
-        self.last_stats = {}  # of the session that ended last
+        self._last = None  # the session that ended last
 
     def emit(self, name, *args):
         """Call the application's callback `name`; a failing or slow one is reported."""
         self._events.emit(name, *args)
 
     def _callback_report(self, name, callback, elapsed_ms, error):
-        if self._report is not None:
-            self._report("callback", error or "%s took %d ms" % (name, elapsed_ms))
+        self._report("callback", error or "%s took %d ms" % (name, elapsed_ms))
 
     @property
     def running(self):
@@ -117,20 +122,19 @@ class Av:
         """
         check_media(media)
         send, receive = media["send"], media["receive"]
-        pipeline = self._pipeline
         if self._microphone is None:
-            session = pipeline.RawSession(self._clock, send, receive, transport, self._received)
+            session = self._session_class(send, receive, transport, self._received)
         else:
-            session = pipeline.AudioSession(
+            session = self._session_class(
                 self._clock,
                 self._microphone,
                 self._speaker,
                 send,
                 receive,
                 transport,
-                report=self._report,
+                report=self._device_failed,
             )
-            session.on_first_frame = self._first_frame
+            session.on_first_audio = self._first_frame
         self._info = (stream_info(send), stream_info(receive))
         return session
 
@@ -144,12 +148,14 @@ class Av:
         if self._microphone is not None:
             self._task = asyncio.create_task(self._run(session))
 
+    def _device_failed(self, sentence):
+        self._report("audio", sentence)
+
     async def _run(self, session):
         try:
             await session.run()
-        except Exception as error:  # a device that failed ends the sound, not the board
-            if self._report is not None:
-                self._report("audio", error)
+        except Exception as error:  # what failed ends the sound, not the board
+            self._report("audio", error)
 
     def receive(self, buf, off, n, arrival_ms):
         """One media message from the link."""
@@ -194,7 +200,7 @@ class Av:
         session, self._session = self._session, None
         if session is None:
             return
-        self.last_stats = session.stats()
+        self._last = session
         if self._task is not None:
             self._task.cancel()
         if self._receiving:
@@ -207,6 +213,24 @@ class Av:
         task, self._task = self._task, None
         if task is not None:
             await ended(task)
+
+    def take_stats(self):
+        """The figures of the session that ended last, once; {} when there is none."""
+        session, self._last = self._last, None
+        if session is None:
+            return {}
+        if self._microphone is not None:
+            return session.stats()
+        return {
+            "frames_sent": session.sent,
+            "frames_send_dropped": session.dropped,
+            "frames_received": session.received,
+            "packets_refused": session.refused,
+        }
+
+
+def _nothing(*_):
+    pass
 
 
 def stream_info(stream):

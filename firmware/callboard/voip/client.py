@@ -48,7 +48,7 @@ class DeviceCallbacks:
 
 class Client:
     """One device. Everything it uses may be given: `clock`, `connect` (a WebSocket), `post` (HTTP),
-    `pipeline` (media), `random(n)`, `set_time(ms)`; `report(what, error)` hears what was mended.
+    `random(n)`, `set_time(ms)`; `report(what, error)` hears what was mended.
     """
 
     def __init__(
@@ -56,7 +56,6 @@ class Client:
         clock=None,
         connect=None,
         post=None,
-        pipeline=None,
         random=None,
         set_time=None,
         report=None,
@@ -64,7 +63,6 @@ class Client:
         self._clock = clock or port.CLOCK
         self._connect = connect
         self._post = post or _http_post
-        self._pipeline = pipeline
         self._random = random or port.random_bytes
         self._set_time = set_time or port.set_epoch_ms
         self._report = report or _nothing
@@ -78,6 +76,11 @@ class Client:
         self._identity = self._registration = self._link = self._caller = self._rooms = None
         self._ready = False
         self._modules = None
+
+    @property
+    def level(self):
+        """How far it is up: "off", "system", "data_model", "av" or "voip"."""
+        return self._steps.level
 
     # --- system ---
 
@@ -130,8 +133,7 @@ class Client:
         itself; without, send_audio and on_recv_stream carry it.
         """
         self._steps.check("init_av")
-        pipeline = self._pipeline or _media_pipeline()
-        self._av = Av(self._clock, callbacks, pipeline, microphone, speaker, self._report)
+        self._av = Av(self._clock, callbacks, microphone, speaker, self._report)
         self._steps.done("init_av")
 
     def exit_av(self):
@@ -214,10 +216,10 @@ class Client:
         """ "idle", "calling", "ringing", "talking" or "ending"."""
         return self._caller.call.state if self._caller is not None else "idle"
 
-    @property
-    def audio_stats(self):
-        """The figures of the call that ended last, as AudioSession.stats() or RawSession.stats()."""
-        return self._av.last_stats if self._av is not None else {}
+    async def call_stats(self):
+        """The figures of the call that ended last, once its devices are released; then {}."""
+        await self._av.wait_stopped()
+        return self._av.take_stats()
 
     async def call(
         self,
@@ -387,9 +389,3 @@ async def _http_post(url, **options):
     from ..net import http
 
     return await http.post(url, **options)
-
-
-def _media_pipeline():
-    from ..media import pipeline
-
-    return pipeline

@@ -1,0 +1,214 @@
+"""The application: a button that calls somebody, on whatever board it is started.
+
+LED: off while there is no relay, blinking while a call is made or rings, on otherwise (ready, or
+talking; the far end is then heard). A press calls the configured user; another one hangs up. What
+fails is reported and tried again; nothing but `quit` ends it.
+"""
+
+import asyncio
+
+from . import __version__, codes, platform, port
+from .core.supervisor import Supervisor
+from .errors import CallboardError, NotRegistered
+from .voip import call as calls
+from .voip.client import Client
+
+CLOSE_MS = 8000
+_EVENT_OF_STATE = {
+    calls.CALLING: "calling",
+    calls.RINGING: "ringing",
+    calls.TALKING: "answered",
+}
+
+
+def run(board):
+    """Run until the platform says quit. Returns the exit status: 0, or 1 when it could not start."""
+    try:
+        hardware = platform.create(board)
+    except CallboardError as error:
+        print("E (0) app: %s" % error)
+        return 1
+    app = App(hardware)
+    try:
+        return asyncio.run(app.main())
+    except KeyboardInterrupt:
+        asyncio.run(app.close())  # on CPython main() has closed it; on MicroPython it never ended
+        return 0
+
+
+class App:
+    """The application on one board. It is also the client's device and AV callbacks."""
+
+    def __init__(self, hardware, client=None):
+        self._hardware = hardware
+        self._settings = hardware.settings
+        self._emit = hardware.emit
+        self._log = hardware.log.module("app")
+        self._client = client or Client(clock=hardware.clock, report=self._mended)
+        self._tasks = Supervisor(hardware.clock, self._task_failed)
+        self._quit = asyncio.Event()
+        self._button_task = None
+        self._ending = None  # the task that reports the call that is over
+        self._open = False
+        self._status = 0
+
+    async def main(self):
+        """Bring everything up, and down again at the end. Returns the exit status."""
+        self._open = True
+        fields = port.implementation()
+        fields["firmware"] = __version__
+        self._emit("boot", fields)
+        self._show()
+        try:
+            self._init()
+            self._tasks.start("connect", self._connect)
+            self._tasks.start("console", self._console)
+            await self._quit.wait()
+        except CallboardError as error:
+            self._failed(error)
+            self._status = 1
+        finally:
+            await self.close()
+        return self._status
+
+    def _init(self):
+        hardware, client = self._hardware, self._client
+        client.init_system({"relay_url": self._settings.relay_url, "tls": hardware.tls()}, self)
+        client.init_data_model(self._properties_set)
+        client.init_av(self, hardware.microphone(), hardware.speaker())
+        self._store = hardware.open_store()
+
+    async def close(self):
+        """Hang up, disconnect, switch the hardware off. Once; later calls do nothing."""
+        if not self._open:
+            return
+        self._open = False
+        await self._tasks.stop()
+        try:
+            await port.wait_for_ms(self._leave(), CLOSE_MS)
+        except CallboardError as error:
+            self._failed(error)
+        self._hardware.close()
+        self._log.info("switched off")
+
+    async def _leave(self):
+        client = self._client
+        if client.level == "voip":
+            await client.exit_voip()
+        if self._ending is not None:
+            await self._ending
+        for level in ("av", "data_model", "system"):
+            if client.level == level:
+                getattr(client, "exit_" + level)()
+
+    # --- tasks ---
+
+    async def _connect(self):
+        """Get online, registered if need be. The link stays online by itself from then on."""
+        settings, client = self._settings, self._client
+        if client.level != "voip":
+            await self._hardware.network_up()
+            await client.init_voip(
+                settings.flavour, self._store, settings.model_id, settings.sn, settings.wxa_appid
+            )
+        if not client.is_registered():
+            if not settings.ticket:
+                raise NotRegistered("the device is not registered, and board.TICKET is empty")
+            await client.register(settings.ticket)
+            self._emit("registered")
+
+    async def _console(self):
+        await self._hardware.read_console(self._button, self._quit.set)
+
+    def _task_failed(self, name, error, delay_ms):
+        self._failed(error)
+        self._log.warn("%s: again in %d ms", name, delay_ms)
+
+    def _failed(self, error):
+        if not isinstance(error, CallboardError):
+            port.print_exception(error)
+        code = getattr(error, "code", codes.AVT_FAILED)
+        message = getattr(error, "message", repr(error))
+        self._log.error("%s (code %d)", message, code)
+        self._emit("error", {"code": code, "message": message})
+
+    def _mended(self, what, error):
+        """Something went wrong below and is being dealt with there."""
+        if isinstance(error, Exception) and not isinstance(error, CallboardError):
+            port.print_exception(error)
+        self._log.warn("%s: %s", what, error)
+
+    # --- the button ---
+
+    def _button(self, action):
+        self._emit("button", {"action": action})
+        if action != "press":
+            return
+        if self._client.call_state == calls.IDLE:
+            self._start(self._call)
+        else:
+            self._start(self._client.hang_up)
+
+    def _start(self, act):
+        """Run what the button asked for beside the rest; its errors are events."""
+
+        async def guarded():
+            try:
+                await act()
+            except CallboardError as error:
+                self._failed(error)
+
+        self._button_task = asyncio.create_task(guarded())
+
+    async def _call(self):
+        await self._client.call(self._settings.open_id)
+
+    # --- callbacks of the client ---
+
+    def on_online(self, time_ms):
+        self._log.info("online")
+        self._emit("online", {"time_ms": time_ms})
+        self._show()
+
+    def on_offline(self, status):
+        self._log.warn("offline, status %d", status)
+        self._emit("offline", {"status": status})
+        self._show()
+
+    def on_module_status(self, mask):
+        self._log.info("modules %d", mask)
+
+    def on_notify(self, event, visitor, channel, stream_type):
+        if event == codes.EVENT_P2P_PEER_READY:
+            self._log.info("ready to call")
+            self._emit("ready")
+
+    def on_call_state(self, state, reason):
+        self._log.info("call %s%s", state, ": " + reason if reason else "")
+        if state in _EVENT_OF_STATE:
+            self._emit(_EVENT_OF_STATE[state])
+        elif state == calls.IDLE:
+            self._ending = asyncio.create_task(self._call_over(reason))
+        self._show()
+
+    def on_start_recv_stream(self, visitor, channel, stream_type, info):
+        self._emit("audio_first", {"codec": info["codec"]})
+
+    async def _call_over(self, reason):
+        """Report the call, when its sound has come to rest."""
+        stats = await self._client.call_stats()
+        if stats:
+            self._emit("stats", stats)
+        if reason is not None:
+            self._emit("ended", {"reason": reason})
+        self._ending = None
+
+    def _properties_set(self, properties):
+        self._log.info("%d properties set", len(properties))
+
+    def _show(self):
+        state = self._client.call_state
+        if state in (calls.CALLING, calls.RINGING):
+            self._hardware.led("blink")
+        else:
+            self._hardware.led("on" if self._client.online else "off")

@@ -1,0 +1,68 @@
+"""The constants of a `board` module, checked once at boot (firmware/README.md lists them)."""
+
+import binascii
+
+from .. import codes
+from ..errors import InvalidArgument
+
+AUDIO_RATES = (8000, 16000, 48000)
+PPM_MAX = 1000
+
+
+class Settings:
+    """A board's configuration. Raises InvalidArgument that names the constant that is wrong.
+
+    `relay_url`, `relay_ca` (path) or `relay_leaf_sha256` (32 bytes), `model_id`, `sn`, `wxa_appid`,
+    `flavour`, `ticket`, `open_id` of the user to call, `data_path`, `microphone` and `speaker`
+    (paths or None), `audio_rate` in Hz, `audio_ppm` the error of the audio clock.
+    """
+
+    def __init__(self, board):
+        self.relay_url = _text(board, "RELAY_URL", None)
+        self.relay_ca = _text(board, "RELAY_CA", None, True)
+        self.relay_leaf_sha256 = _digest(getattr(board, "RELAY_LEAF_SHA256", None))
+        if self.relay_url.startswith("https:") and not (self.relay_ca or self.relay_leaf_sha256):
+            raise InvalidArgument("board.RELAY_CA or RELAY_LEAF_SHA256 is needed for https://")
+        self.model_id = _text(board, "MODEL_ID", None)
+        self.sn = _text(board, "SN", None)
+        self.wxa_appid = _text(board, "WXA_APPID", None)
+        self.flavour = _number(board, "FLAVOUR", codes.FLAVOUR_FORMAL, 0, 2)
+        self.ticket = _text(board, "TICKET", "")
+        self.open_id = _text(board, "OPEN_ID", "")
+        self.data_path = _text(board, "DATA_PATH", "flash")
+        self.microphone = _text(board, "MICROPHONE", None, True)
+        self.speaker = _text(board, "SPEAKER", None, True)
+        self.audio_rate = _number(board, "AUDIO_RATE", 16000, 8000, 48000)
+        if self.audio_rate not in AUDIO_RATES:
+            raise InvalidArgument("board.AUDIO_RATE must be 8000, 16000 or 48000")
+        self.audio_ppm = _number(board, "AUDIO_PPM", 0, -PPM_MAX, PPM_MAX)
+
+
+def _text(board, name, default, optional=False):
+    value = getattr(board, name, default)
+    if value is None and optional:
+        return None
+    if not isinstance(value, str):
+        raise InvalidArgument("board.%s must be a text" % name)
+    return value
+
+
+def _number(board, name, default, low, high):
+    value = getattr(board, name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise InvalidArgument("board.%s must be a number from %d to %d" % (name, low, high))
+    return value
+
+
+def _digest(value):
+    """A leaf certificate's SHA-256: None, 32 bytes, or 64 hex digits (colons allowed)."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            value = binascii.unhexlify(value.replace(":", ""))
+        except ValueError:
+            value = b""
+    if len(value) != 32:
+        raise InvalidArgument("board.RELAY_LEAF_SHA256 must be 64 hex digits")
+    return bytes(value)

@@ -23,7 +23,8 @@ _STOP_S = 3.0
 class Child:
     """A running program. Make one with `await Child.start(…)`; use it as an async context manager.
 
-    `events` holds the event lines so far (bounded), `last_lines` the end of what it printed.
+    `events` holds the event lines so far (bounded), each with `received_us`, our time when we
+    read it; `last_lines` the end of what else it printed.
     """
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path | None):
@@ -107,6 +108,7 @@ class Child:
             self._log.flush()
         event = events.parse(line)
         if event is not None:
+            event["received_us"] = time.time_ns() // 1000
             self.events.append(event)
             self._changed.set()
             if self.on_event:

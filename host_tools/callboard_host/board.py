@@ -1,0 +1,143 @@
+"""A virtual board: firmware/main.py on MicroPython's unix port or on CPython.
+
+Its run directory is the board: `board.py` says what it is made of, `flash` is its flash, WAV files
+are its microphone and speaker. The button and the LED are lines on its console.
+"""
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from callboard_host import paths
+from callboard_host.errors import BadInput, Interrupted
+from callboard_host.process import Child
+
+MICROPYTHON = "micropython"
+CPYTHON = "cpython"
+
+# About what MicroPython leaves an application on an RP2040 or an ESP32 without PSRAM (PLATFORM §8:
+# 190 kB); on 64 bits every object is twice as large, so the same program needs twice that.
+HEAP_BYTES = {32: 192 * 1024, 64: 384 * 1024}
+
+
+@dataclass(frozen=True)
+class BoardConfig:
+    """What a virtual board is. Rates in Hz; `ppm`: how much too fast its audio clock is."""
+
+    run_dir: Path
+    relay_url: str
+    ca_path: Path | None = None
+    model_id: str = "doorbell"
+    sn: str = "SN0001"
+    wxa_appid: str = "wxdemo"
+    open_id: str = ""
+    ticket: str = ""
+    python: Literal["micropython", "cpython"] = MICROPYTHON  # type: ignore[assignment]
+    bits: int = 64
+    heap_bytes: int | None = None
+    microphone: Path | None = None
+    speaker: Path | None = None
+    audio_rate: int = 16000
+    ppm: int = 0
+
+
+def constants(config: BoardConfig) -> dict[str, Any]:
+    """The contents of board.py (firmware/callboard/platform/unix.py tells what each means)."""
+
+    def text(path: Path | None) -> str | None:
+        return str(path.resolve()) if path else None
+
+    return {
+        "RELAY_URL": config.relay_url,
+        "RELAY_CA": text(config.ca_path),
+        "MODEL_ID": config.model_id,
+        "SN": config.sn,
+        "WXA_APPID": config.wxa_appid,
+        "OPEN_ID": config.open_id,
+        "TICKET": config.ticket,
+        "DATA_PATH": str((config.run_dir / "flash").resolve()),
+        "MICROPHONE": text(config.microphone),
+        "SPEAKER": text(config.speaker),
+        "AUDIO_RATE": config.audio_rate,
+        "AUDIO_PPM": config.ppm,
+    }
+
+
+def write_board_py(config: BoardConfig) -> Path:
+    """Make the run directory and its board.py. Raises BadInput when it cannot be written."""
+    lines = ['"""What this virtual board is made of; written by `callboard board`."""', ""]
+    lines += [f"{name} = {value!r}" for name, value in constants(config).items()]
+    path = config.run_dir / "board.py"
+    try:
+        config.run_dir.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        text = f"cannot write {path}: {error.strerror}"
+        raise BadInput(text, "choose another --run-dir") from error
+    return path
+
+
+def command(config: BoardConfig) -> tuple[list[str], dict[str, str]]:
+    """(argv, environment) that boot the board. Raises NotBuilt."""
+    run_dir, main_py = str(config.run_dir.resolve()), str(paths.main_py())
+    if config.python == CPYTHON:
+        python_path = os.pathsep.join([run_dir, paths.python_path()])
+        return [sys.executable, "-u", main_py], {"PYTHONPATH": python_path}
+    heap = config.heap_bytes or HEAP_BYTES[config.bits]
+    argv = [str(paths.micropython(config.bits)), "-X", f"heapsize={heap}", main_py]
+    folders = [run_dir, str(paths.FIRMWARE), str(paths.natmods(config.bits)), ".frozen"]
+    return argv, {"MICROPYPATH": ":".join(folders)}
+
+
+async def start(config: BoardConfig, log: Path | None = None) -> Child:
+    """Boot a virtual board. `log` gets everything it prints."""
+    write_board_py(config)
+    argv, environment = command(config)
+    return await Child.start(
+        "board", argv, env=environment, cwd=config.run_dir, log=log, stdin=True
+    )
+
+
+async def press(board: Child) -> None:
+    """Press its button shortly."""
+    await board.write_line("button press")
+    await board.write_line("button release")
+
+
+async def run_interactively(config: BoardConfig, show_events: bool = False) -> int:
+    """Boot it and connect it with our terminal: Enter presses the button. Its exit status."""
+    board = await start(config)
+
+    async with board:
+        board.on_line = lambda line: print(line, flush=True)
+        if show_events:
+            board.on_event = _print_event
+        keys = asyncio.create_task(_type_lines(board))
+        try:
+            return await board.wait(timeout_s=10**9)
+        except asyncio.CancelledError:
+            raise Interrupted("the board was switched off") from None
+        finally:
+            keys.cancel()
+
+
+def _print_event(event: dict[str, Any]) -> None:
+    import json
+
+    print("@" + json.dumps(event), flush=True)
+
+
+async def _type_lines(board: Child) -> None:
+    """Give our standard input to the board, line by line; an empty line presses the button."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        words = line.decode("utf-8", "replace").strip()
+        if words:
+            await board.write_line(words)
+        else:
+            await press(board)

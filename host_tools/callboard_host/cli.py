@@ -1,0 +1,205 @@
+"""The `callboard` command: options to library calls, and the one place that prints errors."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+import callboard
+from callboard_host import board_options, errors
+from callboard_host.relay import commands as relay_commands
+
+_EXITS = "\n\n".join(f"{code}  {meaning}" for code, meaning in errors.EXIT_MEANINGS.items())
+
+app = typer.Typer(
+    name="callboard",
+    help="Calls between a board and a phone: relay, virtual board, phone, or all of a call.",
+    epilog=f"Exit status:\n\n{_EXITS}",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+relay_commands.register(app)
+
+_PHONE_STATE = Path.home() / ".config" / "callboard" / "phone.json"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"callboard {callboard.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+Relay = Annotated[str, typer.Option("--relay", help="Its address, https://host:port.")]
+Ca = Annotated[
+    Path | None, typer.Option("--ca", help="The CA that the relay's certificate is from (PEM).")
+]
+Wav = Annotated[Path | None, typer.Option(dir_okay=False)]
+
+
+@app.command("phone")
+def phone_command(
+    relay: Relay,
+    state: Annotated[
+        Path, typer.Option(help="File that keeps who this phone is (mode 0600).")
+    ] = _PHONE_STATE,
+    ca: Ca = None,
+    invitation: Annotated[str, typer.Option(help="Single-use invitation; needed once.")] = "",
+    microphone: Annotated[Path | None, typer.Option(help="WAV that this phone says.")] = None,
+    speaker: Annotated[Path | None, typer.Option(help="WAV to write what it hears to.")] = None,
+    rate: Annotated[int, typer.Option(help="Rate of its audio devices, Hz.")] = 48000,
+    ppm: Annotated[int, typer.Option(help="Drift of its audio clock.", min=-1000, max=1000)] = 0,
+    answer_after: Annotated[
+        float | None, typer.Option(min=0, help="Answer by itself after these seconds.")
+    ] = None,
+    reject_after: Annotated[
+        float | None, typer.Option(min=0, help="Reject by itself after these seconds.")
+    ] = None,
+    hang_up_after: Annotated[
+        float | None, typer.Option(min=0, help="Hang up after these seconds of talk.")
+    ] = None,
+    calls: Annotated[int | None, typer.Option(min=1, help="Exit after this many calls.")] = None,
+    events: Annotated[
+        bool, typer.Option("--events", help="Print events as @{json} lines.")
+    ] = False,
+) -> None:
+    """A person's phone: it rings when a board calls; a answers, r rejects, h hangs up, q quits."""
+    from callboard_host import phone_command as command
+    from callboard_host import running
+    from callboard_host.phone import PhoneConfig
+
+    config = PhoneConfig(
+        relay_url=relay,
+        state=state,
+        ca_path=ca,
+        invitation=invitation,
+        microphone=microphone,
+        speaker=speaker,
+        rate=rate,
+        ppm=ppm,
+        answer_after=answer_after,
+        reject_after=reject_after,
+        hang_up_after=hang_up_after,
+        calls=calls,
+    )
+    running.run(command.run(config, events), fast=True)
+
+
+@app.command("board")
+def board_command(
+    relay: Relay,
+    ca: Ca = None,
+    run_dir: Annotated[Path, typer.Option(help="The board's own directory.")] = Path("board"),
+    python: board_options.Python = board_options.PythonName.micropython,
+    bits: board_options.Bits = board_options.BitsName.b64,
+    heap: Annotated[int | None, typer.Option(help="Bytes of heap for MicroPython.")] = None,
+    model_id: Annotated[str, typer.Option(help="Device type.")] = "doorbell",
+    sn: Annotated[str, typer.Option(help="Serial number.")] = "SN0001",
+    wxa_appid: Annotated[str, typer.Option(help="The app that it talks to.")] = "wxdemo",
+    open_id: Annotated[str, typer.Option(help="Whom its button calls.")] = "",
+    ticket: Annotated[str, typer.Option(help="SnTicket, for the first start.")] = "",
+    microphone: Annotated[Path | None, typer.Option(help="WAV that it says.")] = None,
+    speaker: Annotated[Path | None, typer.Option(help="WAV to write what it hears to.")] = None,
+    rate: Annotated[int, typer.Option(help="Rate of its audio devices, Hz.")] = 16000,
+    ppm: Annotated[int, typer.Option(help="Drift of its audio clock.", min=-1000, max=1000)] = 0,
+    events: Annotated[
+        bool, typer.Option("--events", help="Print events as @{json} lines.")
+    ] = False,
+) -> None:
+    """A virtual board: Enter presses its button; `button long` and `quit` are words it knows."""
+    from callboard_host import board, running
+
+    config = board.BoardConfig(
+        run_dir=run_dir,
+        relay_url=relay,
+        ca_path=ca,
+        model_id=model_id,
+        sn=sn,
+        wxa_appid=wxa_appid,
+        open_id=open_id,
+        ticket=ticket,
+        python=python.value,
+        bits=int(bits.value),
+        heap_bytes=heap,
+        microphone=microphone,
+        speaker=speaker,
+        audio_rate=rate,
+        ppm=ppm,
+    )
+    raise typer.Exit(running.run(board.run_interactively(config, events)))
+
+
+@app.command("demo-call")
+def demo_call_command(
+    python: board_options.Python = board_options.PythonName.micropython,
+    bits: board_options.Bits = board_options.BitsName.b64,
+    speech: Annotated[
+        Path | None, typer.Option(help="What both ends say: any audio file.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder; build/call by default.")] = None,
+    talk: Annotated[float, typer.Option(min=0.5, max=600, help="Seconds of speech.")] = 6.6,
+) -> None:
+    """A whole call on this machine, with recorded voices both ways, measured from its audio."""
+    from callboard_host import running
+    from callboard_host.demo import call
+
+    options = call.CallOptions(
+        output=output, python=python.value, bits=int(bits.value), speech=speech, speech_s=talk
+    )
+    running.run(call.main(options))
+
+
+@app.command("bench-call")
+def bench_call_command(
+    python: board_options.Python = board_options.PythonName.micropython,
+    bits: board_options.Bits = board_options.BitsName.b64,
+    speech: Annotated[
+        Path | None, typer.Option(help="What both ends say: any audio file.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder; build/bench/call by default.")
+    ] = None,
+    setups: Annotated[int, typer.Option(min=1, max=1000, help="Call set-ups.")] = 20,
+    seconds: Annotated[float, typer.Option(min=5, max=3600, help="Seconds of media.")] = 60.0,
+) -> None:
+    """Many call set-ups and a long call, for real percentiles; JSON in build/bench/call.json."""
+    from callboard_host import running
+    from callboard_host.demo import bench, call
+
+    options = call.CallOptions(
+        output=output, python=python.value, bits=int(bits.value), speech=speech
+    )
+    running.run(bench.main(options, setups, seconds))
+
+
+def fail(error: BaseException) -> NoReturn:
+    """Print an error and what to do about it, and exit with its status."""
+    code = errors.exit_code(error)
+    text = str(error) or type(error).__name__
+    print(f"callboard: {text}", file=sys.stderr)
+    if advice := errors.hint(error):
+        print(f"  hint: {advice}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """The `callboard` command. Exits with a status of errors.EXIT_MEANINGS."""
+    try:
+        app(arguments)
+    except (errors.CallboardError, OSError, KeyboardInterrupt) as error:
+        fail(error)

@@ -1,0 +1,227 @@
+"""`callboard phone`: a user on the host, who is rung by a board, answers, talks and hangs up."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from callboard import codes, port
+from callboard.errors import Busy, CallboardError, InvalidArgument
+from callboard.media import codec
+from callboard.net import http
+from callboard.net.tls import context_from_file
+from callboard.signalling import hello
+from callboard.signalling.link import Link
+from callboard_host import events, phone_state
+from callboard_host.admin import checked
+from callboard_host.errors import BadInput
+from callboard_host.phone_sound import PhoneSound
+
+IDLE, RINGING, TALKING, ENDING = "idle", "ringing", "talking", "ending"
+
+_ONLINE_MS = 15_000
+_REQUEST_MS = 5_000
+
+Emit = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class PhoneConfig:
+    """What a phone is, and what it does by itself. Times in seconds; None: it waits for keys."""
+
+    relay_url: str
+    state: Path
+    ca_path: Path | None = None
+    invitation: str = ""
+    microphone: Path | None = None
+    speaker: Path | None = None
+    rate: int = 48000
+    ppm: int = 0
+    answer_after: float | None = None
+    reject_after: float | None = None
+    hang_up_after: float | None = None
+    calls: int | None = None
+
+
+class Phone:
+    """One user, at most one call. `emit(name, **fields)` is told every event."""
+
+    def __init__(self, config: PhoneConfig, emit: Emit = events.emit):
+        self.config = config
+        self.state = IDLE
+        self.calls_left = config.calls
+        self.finished = asyncio.Event()
+        self._emit = emit
+        self._link: Link | None = None
+        self._call: dict[str, Any] = {}
+        self._sound: PhoneSound | None = None
+        self._tasks: set[asyncio.Task[None]] = set()  # of the call
+        self._ending: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Be a phone until `finished` is set or we are cancelled.
+
+        Raises what the relay refuses us with, TLSError, NetworkError, BadInput.
+        """
+        tls = context_from_file(str(self.config.ca_path)) if self.config.ca_path else None
+        identity = await self._identity(tls)
+        self._link = Link(
+            hello.socket_url(self.config.relay_url, "user"),
+            hello.UserHello(identity.user_token, identity.client),
+            tls=tls,
+            clock=port.CLOCK,
+            on_request=self._requested,
+            on_online=self._online,
+            on_offline=self._offline,
+            on_lost=lambda: self._over("aborted", "network"),
+            on_media=self._media_arrived,
+        )
+        self._link.start()
+        try:
+            await self._link.wait_online(_ONLINE_MS)
+            await self.finished.wait()
+        finally:
+            self._over("aborted", "network")
+            if self._ending is not None:
+                await self._ending
+            await self._link.stop()
+
+    async def _identity(self, tls: Any) -> phone_state.Identity:
+        """Who we are: what is stored, or what the invitation makes us."""
+        stored = phone_state.load(self.config.state)
+        if not self.config.invitation:
+            if stored is None or not stored.user_token:
+                raise BadInput(
+                    f"{self.config.state} is not there: this phone belongs to nobody yet",
+                    "give --invitation, once",
+                )
+            return stored
+        # Stored before we ask: when the answer is lost, the same client asks again.
+        client = stored.client if stored else phone_state.new_client()
+        phone_state.save(self.config.state, phone_state.Identity("", "", client, ""))
+        answer = checked(
+            await http.post(
+                self.config.relay_url.rstrip("/") + "/v1/users/redeem",
+                json={"invitation": self.config.invitation, "client": client},
+                timeout=10,
+                tls=tls,
+            )
+        )
+        identity = phone_state.Identity(
+            answer["open_id"], answer["wxa_appid"], client, answer["user_token"]
+        )
+        phone_state.save(self.config.state, identity)
+        return identity
+
+    def _offline(self, status: int, error: CallboardError | None) -> None:
+        self._emit("offline", status=status, message=str(error) if error else "closed")
+
+    def _online(self, answer: dict[str, Any]) -> None:
+        self._emit("online", resumed=answer["resumed"])
+        if answer["call"] is None:
+            self._over("aborted", "network")
+
+    # --- what the relay asks of us ---
+
+    def _requested(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        if method == "call.incoming":
+            self._incoming(params)
+        elif method == "call.ended":
+            if params.get("call_id") == self._call.get("call_id"):
+                self._over(str(params.get("reason")), str(params.get("by")))
+        else:
+            raise CallboardError(f"a phone does not know {method}", codes.RPC_METHOD_NOT_FOUND)
+        return {}
+
+    def _incoming(self, call: dict[str, Any]) -> None:
+        if self.state != IDLE:
+            raise Busy("this phone is in another call")
+        if not isinstance(call.get("call_id"), str):
+            raise InvalidArgument("call_id must be a text")
+        self.state, self._call = RINGING, call
+        self._emit("ringing", call_id=call["call_id"], peer=call.get("peer"))
+        if self.config.answer_after is not None:
+            self._later(self.config.answer_after, self.answer)
+        elif self.config.reject_after is not None:
+            self._later(self.config.reject_after, self.reject)
+
+    def _later(self, seconds: float, act: Callable[[], Any]) -> None:
+        async def wait() -> None:
+            await asyncio.sleep(seconds)
+            await act()
+
+        self._keep(asyncio.create_task(wait()))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            code = error.code if isinstance(error, CallboardError) else codes.AVT_FAILED
+            text = error.message if isinstance(error, CallboardError) else repr(error)
+            self._emit("error", code=code, message=text)
+
+    # --- what the person does ---
+
+    async def answer(self) -> None:
+        """Take the call that rings. Does nothing when none does."""
+        if self.state != RINGING:
+            return
+        assert self._link is not None
+        params = {"call_id": self._call["call_id"], "codecs": codec.names()}
+        answer = await self._link.request("call.answer", params, _REQUEST_MS)
+        if self.state != RINGING:
+            return  # it was cancelled meanwhile
+        self._sound = PhoneSound(
+            self.config, answer["media"], self._link.transport, self._tell_sound
+        )
+        self.state = TALKING
+        self._emit("answered", codec=answer["media"]["send"]["codec"])
+        if self.config.hang_up_after is not None:
+            self._later(self.config.hang_up_after, self.hang_up)
+
+    def _tell_sound(self, name: str, **fields: Any) -> None:
+        self._emit(name, **fields)
+        if name == "error":
+            self._keep(asyncio.create_task(self.hang_up()))
+
+    async def reject(self) -> None:
+        """Refuse the call that rings."""
+        if self.state == RINGING:
+            await self._tell("call.reject")
+
+    async def hang_up(self) -> None:
+        """End the call, ringing or talking."""
+        if self.state in (RINGING, TALKING):
+            await self._tell("call.hang_up")
+
+    async def _tell(self, method: str) -> None:
+        assert self._link is not None
+        await self._link.request(method, {"call_id": self._call["call_id"]}, _REQUEST_MS)
+
+    def _over(self, reason: str, by: str) -> None:
+        """The call has ended, for whatever reason. Nothing happens when there is none."""
+        if self.state in (RINGING, TALKING):
+            self.state, self._call = ENDING, {}
+            for task in self._tasks:
+                task.cancel()
+            self._ending = asyncio.create_task(self._finish(reason, by))
+
+    async def _finish(self, reason: str, by: str) -> None:
+        """Stop the sound, then be ready for the next call."""
+        sound, self._sound = self._sound, None
+        if sound is not None:
+            await sound.stop()
+        self.state = IDLE
+        self._emit("ended", reason=reason, by=by)
+        if self.calls_left is not None:
+            self.calls_left -= 1
+            if self.calls_left <= 0:
+                self.finished.set()
+
+    def _media_arrived(self, buf: Any, off: int, n: int, arrival_ms: int) -> None:
+        if self._sound is not None:
+            self._sound.receive(buf, off, n, arrival_ms)

@@ -247,3 +247,21 @@ def tls_client_context(ca_der=None, leaf_sha256=None, check_leaf=None):
         pinned = bytes(leaf_sha256)
         check_leaf = lambda digest: constant_time_equal(digest, pinned)  # noqa: E731
     return TLSContext(ca_der, check_leaf)
+
+
+# -- the console ---------------------------------------------------------------
+
+
+async def stdin_reader():
+    """Standard input with `await reader.read(1)`: one byte, or b"" at its end."""
+    if not hasattr(asyncio, "StreamReaderProtocol"):
+        return asyncio.StreamReader(sys.stdin.buffer)
+    reader = asyncio.StreamReader()
+    about, null = os.fstat(0), os.stat(os.devnull)
+    if about.st_mode & 0o170000 == 0o100000 or about.st_rdev == null.st_rdev != 0:
+        reader.feed_data(sys.stdin.buffer.read())  # a file never blocks, and cannot be waited for
+        reader.feed_eof()
+    else:
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    return reader

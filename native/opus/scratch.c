@@ -12,8 +12,6 @@ void callboard_scratch_overflow(void) {
 }
 #endif
 
-#ifndef CALLBOARD_SCRATCH_WATCH
-
 void callboard_scratch_lend(void *block, size_t size) {
     callboard_scratch_top = block;
     callboard_scratch_end = callboard_scratch_top + size;
@@ -29,18 +27,3 @@ void *callboard_scratch_push(size_t size) {
     callboard_scratch_top = start + rounded;
     return start;
 }
-
-#else /* the same, with a gap around every array where AddressSanitizer is at work */
-
-#if defined(__SANITIZE_ADDRESS__) || (defined(__has_feature) && __has_feature(address_sanitizer))
-#include <sanitizer/asan_interface.h>
-#define GAP 16
-#else
-#define ASAN_POISON_MEMORY_REGION(start, size) ((void)(start), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(start, size) ((void)(start), (void)(size))
-#define GAP 0
-#endif
-
-CALLBOARD_THREAD_LOCAL size_t callboard_scratch_high;
-static CALLBOARD_THREAD_LOCAL char *block_start;
-static CALLBOARD_THREAD_LOCAL size_t gaps;

@@ -32,8 +32,7 @@ void callboard_scratch_lend(void *block, size_t size);
 void *callboard_scratch_push(size_t size);
 __attribute__((noreturn)) void callboard_scratch_overflow(void);
 
-#ifdef CALLBOARD_SCRATCH_WATCH /* fuzzing: measures the need, and poisons what is not allocated */
-extern CALLBOARD_THREAD_LOCAL size_t callboard_scratch_high;
+#ifdef CALLBOARD_SCRATCH_WATCH /* tests/native/fuzz has a scratch.c of its own */
 void callboard_scratch_pop(char *saved);
 #else
 #define callboard_scratch_pop(saved) (callboard_scratch_top = (saved))

@@ -1,0 +1,3 @@
+# The same recipe; the linker leaves out what this half does not use.
+OPUS_GLUE := mp_decoder.h
+include native/opus/natmod.mk

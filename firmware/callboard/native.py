@@ -1,8 +1,9 @@
-"""The one door to native code: `pcm` (samples) and `wire` (packets), whichever implementation there is.
+"""The one door to native code: `pcm` (samples), `wire` (packets) and `opus`, whichever implementation there is.
 
 Tried in this order: a native module or user C module (MicroPython), cffi (CPython), pure Python. All have
 the same functions; native/pcm/pcm.h and native/wire/wire.h describe them, `IMPLEMENTATION` names the one
 in use. An unreadable .mpy (wrong CPU: ValueError) is not passed over: it is a broken installation.
+opus (native/opus/opus_core.h) has no pure-Python form: where nothing native is installed it is None.
 """
 
 try:
@@ -21,7 +22,19 @@ except ImportError:
     except ImportError:
         from callboard.pure import wire
 
+try:
+    import callboard_opus as opus
+except ImportError:
+    try:
+        from callboard_native import opus
+    except ImportError:
+        opus = None
+
 
 def implementations():
-    """The implementation in use of each module, for logs and reports: {"pcm": "cffi", ...}."""
-    return {"pcm": pcm.IMPLEMENTATION, "wire": wire.IMPLEMENTATION}
+    """The implementation in use of each module, for logs and reports: {"pcm": "cffi", ..., "opus": None}."""
+    return {
+        "pcm": pcm.IMPLEMENTATION,
+        "wire": wire.IMPLEMENTATION,
+        "opus": opus.IMPLEMENTATION if opus else None,
+    }

@@ -1,0 +1,107 @@
+"""Media: packets go from the publisher's connection to the subscribers', unread but for their first bytes."""
+
+from dataclasses import dataclass, field
+
+from .connection import media_frame
+from .session import Session
+
+_RTP_HEADER = 12
+_RTCP_HEADER = 8
+_RTCP_FIRST, _RTCP_LAST = 192, 223  # RFC 5761 §4
+
+
+@dataclass(slots=True)
+class Route:
+    """A feed on its way: who gets it, and what was counted."""
+
+    feed_id: str
+    ssrc: int
+    receivers: dict[str, Session] = field(default_factory=dict)
+    packets: int = 0
+    octets: int = 0
+    dropped: int = 0  # for a congested receiver, counted for each
+
+
+@dataclass(slots=True)
+class Totals:
+    """What the router has seen since the start."""
+
+    packets: int = 0
+    octets: int = 0
+    dropped: int = 0
+    refused: int = 0  # not RTP, or an SSRC that is no feed of the sender
+
+
+class Router:
+    """Routes by (sender, SSRC)."""
+
+    def __init__(self) -> None:
+        self._routes: dict[str, dict[int, Route]] = {}
+        self.totals = Totals()
+
+    def open(self, owner: str, feed_id: str, ssrc: int) -> None:
+        """`owner` may send this SSRC."""
+        self._routes.setdefault(owner, {})[ssrc] = Route(feed_id, ssrc)
+
+    def close(self, owner: str, ssrc: int) -> Route | None:
+        """`owner` may no longer send it; returns the counters."""
+        routes = self._routes.get(owner, {})
+        route = routes.pop(ssrc, None)
+        if not routes:
+            self._routes.pop(owner, None)
+        return route
+
+    def add(self, owner: str, ssrc: int, receiver: Session) -> None:
+        """Pass the feed on to `receiver`."""
+        self._routes[owner][ssrc].receivers[receiver.key] = receiver
+
+    def remove(self, owner: str, ssrc: int, receiver: str) -> None:
+        """Stop passing it on."""
+        route = self._routes.get(owner, {}).get(ssrc)
+        if route is not None:
+            route.receivers.pop(receiver, None)
+
+    def replace_receiver(self, session: Session) -> None:
+        """A client has a new session object: its routes lead there now."""
+        for routes in self._routes.values():
+            for route in routes.values():
+                if session.key in route.receivers:
+                    route.receivers[session.key] = session
+
+    def routes(self, owner: str) -> list[Route]:
+        """The feeds of a sender."""
+        return list(self._routes.get(owner, {}).values())
+
+    def forward(self, owner: str, packet: bytes) -> None:
+        """Pass one RTP or RTCP packet on, or count why not."""
+        routes = self._routes.get(owner)
+        if routes is None or len(packet) < _RTCP_HEADER or packet[0] >> 6 != 2:
+            self.totals.refused += 1
+        elif _RTCP_FIRST <= packet[1] <= _RTCP_LAST:
+            self._forward_rtcp(routes, packet)
+        else:
+            route = routes.get(int.from_bytes(packet[8:12], "big"))
+            if route is None or len(packet) < _RTP_HEADER:
+                self.totals.refused += 1
+            else:
+                self._send(route, packet)
+
+    def _send(self, route: Route, packet: bytes) -> None:
+        route.packets += 1
+        route.octets += len(packet)
+        self.totals.packets += 1
+        self.totals.octets += len(packet)
+        data = media_frame(packet)
+        for session in route.receivers.values():
+            connection = session.connection
+            if connection is None or not connection.send_media(data):
+                route.dropped += 1
+                self.totals.dropped += 1
+
+    def _forward_rtcp(self, routes: dict[int, Route], packet: bytes) -> None:
+        """RTCP goes once to everybody who receives one of the sender's feeds."""
+        data = media_frame(packet)
+        receivers = {key: to for route in routes.values() for key, to in route.receivers.items()}
+        for session in receivers.values():
+            if session.connection is None or not session.connection.send_media(data):
+                self.totals.dropped += 1

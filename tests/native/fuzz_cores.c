@@ -1,0 +1,168 @@
+/* Calls every function of pcm and wire with random and mutated arguments for a while.
+ *
+ *     fuzz_cores SECONDS SEED
+ *
+ * Built with -fsanitize=address,undefined by test_sanitizers.py. Every buffer is its own allocation of
+ * exactly its size, at a random alignment, so that one byte too far is an error. */
+#include "../../native/pcm/pcm.h"
+#include "../../native/wire/wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static uint64_t random_state;
+
+static uint32_t random_below(uint32_t n) {
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(random_state >> 33) % n;
+}
+
+/* A count or offset: mostly small, sometimes just wrong, sometimes extreme. */
+static int32_t number(void) {
+    static const int32_t odd[] = { -1, -2, INT32_MIN, INT32_MAX, INT32_MAX - 1, 1 << 30, 65535, 65536, 4096 };
+    return random_below(8) ? (int32_t)random_below(70) : odd[random_below(sizeof odd / sizeof *odd)];
+}
+
+static int32_t rate(void) {
+    static const int32_t rates[] = { 8000, 16000, 48000 };
+    return random_below(30) ? rates[random_below(3)] : number();
+}
+
+typedef struct {
+    uint8_t *block, *data;
+    size_t size;
+} buffer_t;
+
+static buffer_t buffer_of(size_t size) {
+    buffer_t b;
+    size_t skew = random_below(4);
+    b.block = malloc(size + skew);
+    b.data = b.block + skew;
+    b.size = size;
+    for (size_t i = 0; i < size; i++) {
+        b.data[i] = (uint8_t)random_below(256);
+    }
+    return b;
+}
+
+static buffer_t buffer(void) {
+    return buffer_of(random_below(4) ? random_below(200) : random_below(5));
+}
+
+/* A few bytes of a state go wrong now and then. */
+static void damage(buffer_t *b) {
+    while (b->size && random_below(3) == 0) {
+        b->data[random_below((uint32_t)b->size)] = (uint8_t)random_below(256);
+    }
+}
+
+#define A a.data, a.size
+#define B b.data, b.size
+#define C c.data, c.size
+
+static void fuzz_samples(void) {
+    buffer_t a = buffer(), b = buffer();
+    int32_t x = number(), y = number(), n = number();
+    pcm_ulaw_encode(A, x, B, y, n);
+    pcm_ulaw_decode(A, x, B, y, n);
+    pcm_alaw_encode(A, x, B, y, n);
+    pcm_alaw_decode(A, x, B, y, n);
+    pcm_gain(A, x, n, number());
+    pcm_fade(A, x, n, number(), number());
+    pcm_rms(A, x, n);
+    pcm_peak(A, x, n);
+    pcm_level(A, x, n);
+    pcm_mix(A, x, B, y, n);
+    pcm_copy(A, x, B, y, n);
+    pcm_copy(A, x, A, y, n);
+    pcm_fill(A, x, n, number());
+    pcm_slots32_to_16(A, x, B, y, n, number(), number(), number());
+    pcm_slots32_to_16(A, x, B, y, n, 2, (int32_t)random_below(2), (int32_t)random_below(32));
+    pcm_slots16_to_32(A, x, B, y, n, (int32_t)random_below(4));
+    free(a.block);
+    free(b.block);
+}
+
+static void fuzz_resampler(void) {
+    int32_t from = rate(), to = rate(), size = pcm_resampler_size(from, to);
+    buffer_t a = buffer_of(size > 0 && random_below(9) ? (size_t)size : random_below(600));
+    pcm_resampler_delay(from, to);
+    pcm_resampler_init(A, from, to);
+    for (int i = 0; i < 4; i++) {
+        buffer_t b = buffer_of(random_below(700)), c = buffer_of(random_below(3000));
+        damage(&a);
+        pcm_resample(A, B, number(), random_below(2) ? number() : 6 * (int32_t)random_below(50), C, number());
+        free(b.block);
+        free(c.block);
+    }
+    free(a.block);
+}
+
+static void fuzz_tone(void) {
+    buffer_t a = buffer_of(PCM_TONE_STATE - (random_below(9) == 0)), b = buffer();
+    pcm_tone_init(A, rate(), (int32_t)random_below(5000), (int32_t)random_below(5000), number());
+    damage(&a);
+    pcm_tone(A, B, number(), number());
+    free(a.block);
+    free(b.block);
+}
+
+static void fuzz_rtp(void) {
+    buffer_t a = buffer_of(RTP_TX_STATE), b = buffer_of(RTP_RX_STATE), c = buffer();
+    buffer_t info = buffer_of(4 * RTP_INFO), stats = buffer_of(4 * RTP_STATS), mid = buffer_of(random_below(20));
+    uint32_t peek[3], ssrc = random_below(4);
+    rtp_tx_init(A, (int32_t)random_below(130), ssrc, number(), random_below(1u << 31) * 2, (int32_t)random_below(16),
+        (int32_t)random_below(16), mid.data, mid.size);
+    rtp_rx_init(B, ssrc, rate(), number(), (int32_t)random_below(15));
+    for (int i = 0; i < 20; i++) {
+        int32_t off = number();
+        rtp_header_size(A);
+        rtp_write(A, C, off, (int)random_below(2), (int32_t)random_below(130), (int)random_below(2));
+        damage(&c);
+        rtp_parse(B, C, off, random_below(3) ? (int32_t)random_below(64) : number(), info.data, info.size, number());
+        rtp_rx_stats(B, stats.data, stats.size);
+        rtp_advance(A, number(), (int)random_below(2));
+        rtp_tx_peek(A, peek);
+        if (random_below(9) == 0) {
+            damage(&a);
+            damage(&b);
+        }
+    }
+    free(a.block);
+    free(b.block);
+    free(c.block);
+    free(info.block);
+    free(stats.block);
+    free(mid.block);
+}
+
+static void fuzz_websocket(void) {
+    buffer_t a = buffer(), b = buffer_of(random_below(8)), info = buffer_of(4 * WS_INFO);
+    if (a.size && random_below(2)) {
+        a.data[0] = 0x82;
+    }
+    ws_header(A, number(), number(), info.data, info.size);
+    ws_header(A, 0, (int32_t)a.size, info.data, info.size);
+    ws_mask(A, number(), number(), B, number(), (int32_t)random_below(5));
+    ws_frame(A, number(), number(), (int32_t)random_below(12), 1, random_below(3) ? b.data : NULL, b.size, number());
+    free(a.block);
+    free(b.block);
+    free(info.block);
+}
+
+int main(int argc, char **argv) {
+    double seconds = argc > 1 ? atof(argv[1]) : 1;
+    random_state = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+    unsigned long rounds = 0;
+    for (time_t end = time(NULL) + (time_t)seconds; time(NULL) < end; rounds++) {
+        fuzz_samples();
+        fuzz_resampler();
+        fuzz_tone();
+        fuzz_rtp();
+        fuzz_websocket();
+    }
+    printf("%lu rounds\n", rounds);
+    return 0;
+}

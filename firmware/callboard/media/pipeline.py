@@ -172,7 +172,7 @@ class AudioSession:
                 self._tell("audio device did not stop cleanly: %s" % error)
 
     def tick(self):
-        """One frame each way; run() calls it when the microphone has a frame. Does not allocate."""
+        """One frame each way; run() calls it when there is one. Does not allocate."""
         started_us = self._clock.ticks_us()
         try:
             self.capture.tick(self.playout)
@@ -216,6 +216,8 @@ class AudioSession:
         """
         capture, playout, jitter = self.capture, self.playout, self.jitter
         return {
+            "microphone_started_us": capture.microphone.started_us,
+            "speaker_started_us": playout.speaker.started_us,
             "frames_sent": capture.sent,
             "frames_send_dropped": capture.dropped,
             "capture_lost": capture.capture_lost,

@@ -186,7 +186,13 @@ except ImportError:
 # -- TLS -----------------------------------------------------------------------
 
 # Our callback refuses with this code of mbedtls; CERT_OPTIONAL would ignore some others.
-X509_FATAL_ERROR = const(-0x3000)
+_X509_FATAL_ERROR = const(-0x3000)
+
+
+def is_leaf_refused(error):
+    """True when an exception from a Socket says that check_leaf() refused the certificate."""
+    return isinstance(error, OSError) and error.errno == _X509_FATAL_ERROR
+
 
 try:
     import tls
@@ -219,7 +225,7 @@ try:
 
         def _verify(self, certificate, depth):
             if depth == 0 and not self._check_leaf(hashlib.sha256(certificate).digest()):
-                return X509_FATAL_ERROR
+                return _X509_FATAL_ERROR
             return 0
 
         def wrap(self, raw, server_hostname):
@@ -236,7 +242,7 @@ except ImportError:
 
     def is_tls_error(error):
         """True when an exception from a Socket is about TLS."""
-        return isinstance(error, ssl.SSLError) or error.errno == X509_FATAL_ERROR
+        return isinstance(error, ssl.SSLError) or error.errno == _X509_FATAL_ERROR
 
     def is_tls_eof(error):
         """True when it says that TCP ended before TLS did."""
@@ -267,9 +273,9 @@ except ImportError:
             )
 
         def check_peer(self, sock):
-            """Raises OSError(X509_FATAL_ERROR), as mbedtls does, when the leaf is refused."""
+            """Raises OSError(_X509_FATAL_ERROR), as mbedtls does, when the leaf is refused."""
             if self._check_leaf is None:
                 return
             digest = hashlib.sha256(sock.getpeercert(True)).digest()
             if not self._check_leaf(digest):
-                raise OSError(X509_FATAL_ERROR, "certificate refused by fingerprint")
+                raise OSError(_X509_FATAL_ERROR, "certificate refused by fingerprint")

@@ -10,7 +10,7 @@ from binascii import a2b_base64, unhexlify
 
 from .. import port
 from ..errors import InvalidArgument, NetworkError, TLSError
-from ..port_socket import is_tls_eof, is_tls_error
+from ..port_socket import is_leaf_refused, is_tls_eof, is_tls_error
 
 _BEGIN = "-----BEGIN CERTIFICATE-----"
 _END = "-----END CERTIFICATE-----"
@@ -30,12 +30,8 @@ _SENTENCES = (
         "its certificate is for another name",
     ),
     (
-        ("not correctly signed by the trusted", "unable to get", "self-signed", "self signed"),
+        ("not correctly signed by the trusted", "unable to get", "self", "signature failure"),
         "its certificate is not from the CA we trust",
-    ),
-    (
-        ("fingerprint", "A fatal error occurred"),
-        "its certificate is not the one whose fingerprint we trust",
     ),
 )
 
@@ -105,6 +101,8 @@ def explain(error, peer):
         return NetworkError("the connection to %s was cut off" % peer)
     if not is_tls_error(error):
         return None
+    if is_leaf_refused(error):
+        return TLSError("%s is not trusted: its certificate has another fingerprint" % peer)
     text = str(error)
     found = [sentence for signs, sentence in _SENTENCES if _any_in(signs, text)]
     if not found:

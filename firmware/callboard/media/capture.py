@@ -42,7 +42,7 @@ class CapturePath:
         self._rates = RateConverter(microphone.rate, self._codec.clock_rate)
 
     def tick(self, playout):
-        """Take a frame and send it; `playout` gives the reference. Raises what the device raises."""
+        """Take a frame and send it; `playout` gives the reference. Raises what devices raise."""
         lost = self.microphone.readinto(self._frame)
         while lost:  # time passes for the far end too; it hears a gap
             lost -= 1

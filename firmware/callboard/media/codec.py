@@ -66,7 +66,7 @@ class Pcmu:
         pcm_native.copy(self._last, 0, pcm, 0, self.frame_samples)
 
     def conceal(self, pcm):
-        """Fill in for a missing frame: the last one, there and back, fading over 60 ms, then silence.
+        """Fill in for a missing frame: the last one, to and fro, fading for 60 ms, then silence.
 
         The last frame is played backwards, then forwards, …: so no edge is a jump, whatever the
         pitch.

@@ -1,7 +1,7 @@
 """How late packets come, and hence how long frames should wait: the jitter buffer's sense of time.
 
 A packet's *transit* is its arrival time minus its frame's place in the stream, up to a constant.
-The least transit of the last ten seconds is the *base*: what the network needs at best (the window
+The least transit of the last 2.5 seconds is the *base*: what the network needs at best (the window
 lets it follow clocks that drift apart). A packet's *lateness* is its transit minus the base. A
 frame that is played when its own transit would be base + x has *slack* x: packets up to x late are
 in time.
@@ -14,7 +14,7 @@ from array import array
 
 from ..port import const, ticks_add, ticks_diff
 
-_BLOCK = const(64)  # packets to one minimum; the window has _BLOCKS of them
+_BLOCK = const(16)  # packets to one minimum; the window has _BLOCKS of them
 _BLOCKS = const(8)
 _HISTORY = const(256)  # packets that the percentile looks at (5 s)
 _BIN_MS = const(4)
@@ -24,6 +24,7 @@ _GUARD_MS = const(4)
 _NEVER = const(0x1FFFFFFF)
 _FARTHEST = const(0x1000000)  # frames; keeps milliseconds in a small integer
 _EARLIEST_MS = const(2000)
+_STEP_MS = const(40)  # a base that rises this much at once: the network became slower for good
 _REVIEW = const(15)  # the target is reviewed each 16 packets
 
 
@@ -48,14 +49,13 @@ class DelayEstimator:
         """Forget everything: a new stream."""
         for i in range(_BLOCKS):
             self._blocks[i] = _NEVER
-        for i in range(_BINS):
-            self._counts[i] = 0
+        self._seen = 0  # packets, wrapping from 2 * _HISTORY to _HISTORY
+        self._hold_ms = 0  # a floor of the target that decays
+        self._forget()
         self._base = _NEVER
         self._block = 0
-        self._seen = 0  # packets, saturating at 2 * _HISTORY by wrapping to _HISTORY
         self._ref_index = 0
         self._ref_ms = 0
-        self._hold_ms = self._start_ms  # a floor of the target that decays
         self.target_ms = self._start_ms
 
     def plausible(self, frame_index, arrival_ms):
@@ -111,14 +111,25 @@ class DelayEstimator:
             if transit < self._base:
                 self._base = transit
         if self._seen % _BLOCK == _BLOCK - 1:
-            block = (block + 1) % _BLOCKS
-            self._block = block
-            self._blocks[block] = _NEVER
-            base = _NEVER
-            for i in range(_BLOCKS):
-                if self._blocks[i] < base:
-                    base = self._blocks[i]
-            self._base = base
+            self._next_block()
+
+    def _next_block(self):
+        """Begin a new block in place of the oldest."""
+        self._block = (self._block + 1) % _BLOCKS
+        self._blocks[self._block] = _NEVER
+        base = _NEVER
+        for i in range(_BLOCKS):
+            if self._blocks[i] < base:
+                base = self._blocks[i]
+        if base - self._base >= _STEP_MS:  # what was late by the old base is not by the new one
+            self._forget()
+        self._base = base
+
+    def _forget(self):
+        for i in range(_BINS):
+            self._counts[i] = 0
+        self._seen = 0
+        self._hold_ms = self._start_ms
 
     def _count(self, lateness):
         slot = self._seen % _HISTORY
@@ -143,7 +154,7 @@ class DelayEstimator:
             bin_number -= 1
         target = (bin_number + 1) * _BIN_MS + _GUARD_MS
         if self._hold_ms > target:
-            self._hold_ms -= 1 + (self._hold_ms - target) // 16
+            self._hold_ms -= 1 + (self._hold_ms - target) // 8
         if self._hold_ms > target:
             target = self._hold_ms
         if target < self._min_ms:

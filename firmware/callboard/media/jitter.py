@@ -116,7 +116,7 @@ class JitterBuffer:
     # -- in --------------------------------------------------------------------
 
     def put(self, buf, off, n, frame_index, sequence, arrival_ms):
-        """Store a frame of n bytes at buf[off:]. True when it will be played, else a counter tells.
+        """Store a frame of n bytes at buf[off:]. True: it will be played; else a counter tells.
 
         frame_index: any integer within ±2^29, taken modulo 2^30. sequence: of its packet,
         0..65535. arrival_ms: ticks.
@@ -196,7 +196,7 @@ class JitterBuffer:
     # -- out -------------------------------------------------------------------
 
     def get(self, now_ms):
-        """What to play next: FRAME (.payload[:.length], until the next put), LOST, SILENCE or WAIT.
+        """What to play next: FRAME (.payload[:.length] until the next put), LOST, SILENCE or WAIT.
 
         Call it once for each frame that the speaker takes: so the buffer follows the speaker's
         clock. now_ms: ticks, on the clock of arrival_ms.

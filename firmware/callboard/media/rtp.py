@@ -63,7 +63,7 @@ class RtpSender:
         self.header_size = wire.rtp_header_size(self._state)
 
     def write_header(self, out, off, marker, level, voice):
-        """Write the current frame's header; returns header_size. marker, voice: 0, 1; level: 0..127."""
+        """Write the frame's header; returns its size. marker, voice: 0, 1; level: 0..127."""
         return wire.rtp_write(self._state, out, off, marker, level, voice)
 
     def advance(self, sent):

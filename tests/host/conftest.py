@@ -5,11 +5,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from support.relay_client import SignallingClient, new_client_id
 
 from callboard_host.relay import Relay, RelayConfig
 from callboard_host.relay.admin_client import AdminClient
 from callboard_host.relay.rooms import Limits
+from support.relay_client import SignallingClient, new_client_id
 
 APP = "wx1234567890abcdef"
 MODEL = "doorbell-1"
@@ -38,7 +38,7 @@ class World:
         return {"model_id": MODEL, "sn": sn, "wxa_appid": APP, "flavour": 0, "key": key}
 
     async def invite(self, name="Ada", app=APP):
-        """Invite a user and redeem the invitation; returns their identity for hello, and the open_id."""
+        """Invite a user, redeem the invitation; returns identity for hello, and open_id."""
         invited = await self.admin.invite(app, name)
         client = new_client_id()
         body = {"invitation": invited["invitation"], "client": client}

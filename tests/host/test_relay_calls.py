@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from support.covers import covers
-from support.relay_client import Refusal, rtp_packet
 
 from callboard import codes
+from support.covers import covers
+from support.relay_client import Refusal, rtp_packet
 
 
 async def start_call(device, phone, **more):

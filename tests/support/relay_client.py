@@ -1,4 +1,4 @@
-"""A device or a phone as the relay sees it: a small signalling client on the `websockets` package."""
+"""A device or a phone as the relay sees it: a signalling client on the `websockets` package."""
 
 import asyncio
 import hashlib
@@ -27,7 +27,7 @@ class SignallingClient:
     """One client over any number of connections: it remembers its session as a real one would."""
 
     def __init__(self, url, role, identity, ca_path=None):
-        """`identity`: the members of hello beyond the common ones; a device's has `key` (bytes)."""
+        """`identity`: the members of hello beyond the common ones; of a device, `key` too."""
         self.url = url.replace("http", "ws", 1)
         self.role = role
         self.identity = dict(identity)

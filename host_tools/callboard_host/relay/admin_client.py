@@ -1,4 +1,4 @@
-"""The admin interface from the other side: what the shell commands, the demo and the tests call (PROTOCOL.md §7)."""
+"""The admin interface from the other side, for shell commands and tests (PROTOCOL.md §7)."""
 
 import ssl
 from pathlib import Path
@@ -17,7 +17,8 @@ _TIMEOUT_S = 15.0
 class AdminClient:
     """`async with AdminClient(url, token, ca_path) as admin: ...`
 
-    Every method raises RemoteError with the relay's code and sentence, or NetworkError / TimedOut / TLSError.
+    Every method raises RemoteError with the relay's code and sentence, or NetworkError, TimedOut,
+    TLSError.
     """
 
     def __init__(self, url: str, token: str, ca_path: Path | None = None):

@@ -34,7 +34,7 @@ class Hello:
 
     @classmethod
     def parse(cls, params: dict[str, Any], role: str) -> "Hello":
-        """Check hello. Raises Refused: RPC_VERSION, RPC_CAPABILITY, or INVALID_ARGUMENT for a malformed member."""
+        """Check hello. Raises Refused: RPC_VERSION, RPC_CAPABILITY, or INVALID_ARGUMENT."""
         if params.get("protocol") != PROTOCOL or isinstance(params.get("protocol"), bool):
             raise Refused(codes.RPC_VERSION, f"this relay speaks protocol {PROTOCOL} only")
         if params.get("role") != role:
@@ -63,7 +63,7 @@ class Client:
 
 
 def device_identity(model_id: str, sn: str) -> Identity:
-    """How the engine knows a device; its uid must not hold a dash and is at most 128 long, so it is a hash."""
+    """How the engine knows a device. A uid has no dash and 128 characters, hence a hash."""
     digest = hashlib.sha256(f"{model_id}\n{sn}".encode()).hexdigest()
     return Identity(f"device:{model_id}/{sn}", f"dev_{digest[:32]}", DEVICE)
 

@@ -1,7 +1,8 @@
 """The relay's own certification authority and server certificate.
 
-Valid from 2000-01-01, because a board's clock may say so before it has met the relay. Boards pin ca.pem / ca.der, or
-the server certificate's SHA-256. Files: ca.key, server.key (mode 0600), ca.pem, ca.der, server.pem, server.der.
+Valid from 2000-01-01, because a board's clock may say so before it has met the relay. Boards pin
+the CA, or the server certificate's SHA-256. Files: ca.key, server.key (mode 0600), ca.pem, ca.der,
+server.pem, server.der.
 """
 
 import hashlib
@@ -103,7 +104,7 @@ def _make_ca(directory: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certific
 def _load_server(
     directory: Path, ca: x509.Certificate, names: tuple[str, ...], now: datetime
 ) -> x509.Certificate | None:
-    """The server certificate on disk, or None when it is missing, of another CA, for other names, or near its end."""
+    """The server certificate on disk; None: missing, other CA, other names, near its end."""
     key_path, path = directory / "server.key", directory / "server.pem"
     if not key_path.exists() or not path.exists():
         return None

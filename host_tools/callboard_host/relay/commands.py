@@ -1,4 +1,4 @@
-"""The relay's verbs of the `callboard` command: relay, ticket, invite, authorise, devices, model add, app add."""
+"""The relay's verbs of the `callboard` command: relay, ticket, invite, authorise, devices, …"""
 
 import asyncio
 import json

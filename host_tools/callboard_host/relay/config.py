@@ -14,9 +14,10 @@ MAX_BINARY = 1_500  # bytes of an RTP or RTCP packet
 class RelayConfig:
     """Everything `Relay` needs. Times in ms, rates per second.
 
-    `names`: further host names and addresses the certificate is valid for. `database_url`: SQLAlchemy's form;
-    None is a SQLite file in the data directory. `media_backlog` and `signalling_backlog`: bytes that may wait for a
-    slow client before media is dropped, or the connection is closed.
+    `names`: further host names and addresses the certificate is valid for. `database_url`:
+    SQLAlchemy's form; None is a SQLite file in the data directory. `media_backlog` and
+    `signalling_backlog`: bytes that may wait for a slow client before media is dropped, or the
+    connection is closed.
     """
 
     data_dir: Path

@@ -1,7 +1,7 @@
 """One WebSocket as the relay writes to it: whole frames, at once, never waiting, within bounds.
 
-Frames go straight to the transport: a server's frames are not masked (RFC 6455 §5.1), so one frame serves every
-receiver of a feed. aiohttp reads, and runs the closing handshake.
+Frames go straight to the transport: a server's frames are not masked (RFC 6455 §5.1), so one frame
+serves every receiver of a feed. aiohttp reads, and runs the closing handshake.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class Connection:
     def __init__(
         self, socket: web.WebSocketResponse, transport: asyncio.Transport, limits: tuple[int, int]
     ):
-        """`limits`: bytes that may wait before media is dropped, and before the connection is given up."""
+        """`limits`: bytes that may wait before media is dropped, and before we give it up."""
         self._socket = socket
         self._transport = transport
         self._media_backlog, self._signalling_backlog = limits
@@ -79,7 +79,7 @@ class Connection:
             self._transport.write(frame(_PONG, payload))
 
     def send_media(self, data: bytes) -> bool:
-        """Send a frame from media_frame(); False when it was dropped because the client is congested."""
+        """Send a frame from media_frame(); False: dropped, because the client is congested."""
         if not self.is_open or self._waiting_bytes() > self._media_backlog:
             self.media_dropped += 1
             return False
@@ -87,7 +87,7 @@ class Connection:
         return True
 
     def close(self, code: int, reason: str) -> asyncio.Task[bool]:
-        """Start the closing handshake; a second call changes nothing. Awaiting the task is optional."""
+        """Start the closing handshake, once. The task need not be awaited."""
         if self._closing is None:
             message = reason.encode()[:_REASON_BYTES].decode(errors="ignore").encode()
             self._closing = asyncio.ensure_future(self._socket.close(code=code, message=message))

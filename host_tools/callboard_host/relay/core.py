@@ -1,4 +1,4 @@
-"""What the faces work with: the store, the hub, the services; and the registry of request handlers."""
+"""What the faces work with: store, hub, services, and the registry of request handlers."""
 
 import logging
 from collections.abc import Awaitable, Callable

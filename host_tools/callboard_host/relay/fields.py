@@ -43,7 +43,7 @@ def matching(params: dict[str, Any], name: str, pattern: re.Pattern[str]) -> str
 
 
 def token(params: dict[str, Any], name: str) -> str:
-    """A secret somebody was given: 1-128 printable ASCII characters. The message never repeats it."""
+    """A secret somebody was given: 1-128 ASCII characters. The message never repeats it."""
     value = params.get(name)
     if not isinstance(value, str) or not 1 <= len(value) <= 128 or not value.isascii():
         raise refuse(f"{name} must be a string of 1-128 ASCII characters")
@@ -51,7 +51,7 @@ def token(params: dict[str, Any], name: str) -> str:
 
 
 def serial_number(params: dict[str, Any]) -> str:
-    """A device's sn, with its own codes (000 §3): 9800001 too long, 9800002 a forbidden character."""
+    """A device's sn, with its own codes (000 §3): 9800001 too long, 9800002 bad character."""
     value = params.get("sn")
     if not isinstance(value, str) or not value:
         raise refuse("sn must be a string of 1-128 bytes of [A-Za-z0-9_-]")
@@ -94,7 +94,8 @@ def small_object(params: dict[str, Any], name: str, limit: int) -> dict[str, Any
     value = params.get(name, {})
     if not isinstance(value, dict) or not _is_small(value, limit, depth=2):
         raise refuse(
-            f"{name} must be an object of at most {limit} members, two levels deep, of strings (128), integers, booleans"
+            f"{name} must be an object of at most {limit} members, two levels deep, "
+            "of strings (128 characters), integers and booleans"
         )
     return value
 
@@ -133,7 +134,7 @@ def properties(params: dict[str, Any]) -> dict[str, Any]:
         is_text = isinstance(content, str) and len(content) <= PROPERTY_CHARACTERS
         if not (is_text or content is None or _is_plain_number(content)):
             raise refuse(
-                f"properties: {name} must be a string of at most {PROPERTY_CHARACTERS} characters, "
+                f"properties: {name} must be a string of at most {PROPERTY_CHARACTERS} letters, "
                 "an integer of 53 bits, a boolean or null"
             )
     return value

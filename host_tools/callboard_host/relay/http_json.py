@@ -30,7 +30,7 @@ def error_response(status: int, code: int, message: str) -> web.Response:
 
 
 def endpoint(answer: Answer) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """A request handler of a function that returns the JSON object to answer, or raises Refused."""
+    """A request handler of a function that returns the JSON object to answer or raises Refused."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
         try:
@@ -48,7 +48,7 @@ def endpoint(answer: Answer) -> Callable[[web.Request], Awaitable[web.StreamResp
 
 
 async def read_object(request: web.Request) -> dict[str, Any]:
-    """The request's body, a JSON object of at most 16 384 bytes (an empty body is {}). Raises Refused."""
+    """The request's body, a JSON object of at most 16 384 bytes (empty: {}). Raises Refused."""
     try:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:

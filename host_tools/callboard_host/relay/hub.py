@@ -109,7 +109,7 @@ class Hub:
     # -- requests to clients -------------------------------------------------------------------
 
     async def push_and_wait(self, key: str, method: str, params: dict, timeout_ms: int) -> None:
-        """Push a request and wait until the client took it. Raises Refused: its error, offline, too slow."""
+        """Push and wait until the client took it. Raises Refused: its error, offline, too slow."""
         session = self.sessions.get(key)
         if session is None or session.connection is None:
             raise Refused(codes.NETWORK, "the device is offline")
@@ -206,7 +206,7 @@ class Hub:
     # -- time ----------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Let the engine act on the time; called by its own timer, and by tests with a fake clock."""
+        """Let the engine act on the time; called by our timer, and by tests with a fake clock."""
         self.apply(self.engine.tick(self.clock.monotonic_ms()).effects)
 
     def _set_timer(self) -> None:

@@ -1,4 +1,4 @@
-"""What one address may do before it has shown who it is: handshakes, and failures to authenticate."""
+"""What one address may do before it has shown who it is: handshakes and failed attempts."""
 
 from .clock import Clock
 from .config import RelayConfig

@@ -14,7 +14,7 @@ FACTS_FILE = "relay.json"  # in the data directory while the relay runs
 
 
 def run_relay(config: RelayConfig) -> None:
-    """Run a relay until SIGINT or SIGTERM; prints `relay: listening on URL`. Raises what Relay.start raises."""
+    """Run a relay until SIGINT or SIGTERM. Raises what Relay.start raises."""
     with asyncio.Runner(loop_factory=_event_loop) as runner:
         runner.run(_run(config))
 

@@ -1,7 +1,8 @@
 """Tickets and registration: an SnTicket becomes a device key (PROTOCOL.md §1, DESIGN §4).
 
-A ticket is issued, then claimed by the first nonce it comes with, then used once the device has proved that it
-holds the key. While it is only claimed, the same (ticket, nonce) gets the same key: a lost answer burns nothing.
+A ticket is issued, then claimed by the first nonce it comes with, then used once the device has
+proved that it holds the key. While it is only claimed, the same (ticket, nonce) gets the same key:
+a lost answer burns nothing.
 """
 
 import os
@@ -60,7 +61,7 @@ class Registrar:
         self._ticket_ms = ticket_ms
 
     async def issue_ticket(self, model_id: str, sn: str) -> tuple[str, int]:
-        """A new ticket for (model_id, sn) and when it expires (ms since 1970). Raises Refused: model unknown."""
+        """A new ticket and when it expires (ms since 1970). Raises Refused: model unknown."""
         now_ms = self._clock.epoch_ms()
         ticket = new_token("T")
         expires_ms = now_ms + self._ticket_ms

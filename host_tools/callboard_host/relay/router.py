@@ -1,4 +1,4 @@
-"""Media: packets go from the publisher's connection to the subscribers', unread but for their first bytes."""
+"""Media: packets go from publisher to subscribers, unread but for their first bytes."""
 
 from dataclasses import dataclass, field
 

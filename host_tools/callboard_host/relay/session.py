@@ -1,4 +1,4 @@
-"""A client's session: it outlives a connection by the grace time and keeps both directions in order."""
+"""A client's session: it outlives a connection by the grace time, and keeps things in order."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ Handle = Callable[["Session", int, str, dict[str, Any]], Awaitable[None]]
 
 
 class Session:
-    """One client. Requests are handled one after the other by `handle(session, id, method, params)`."""
+    """One client. Its requests go to `handle(session, id, method, params)`, one by one."""
 
     def __init__(self, client: Client, session_id: str, handle: Handle):
         self.client = client
@@ -60,7 +60,7 @@ class Session:
         return True
 
     def push(self, method: str, params: dict[str, Any], done: PushDone | None = None) -> None:
-        """Send a request to the client now or when it has answered earlier ones; done(result, error) runs once."""
+        """Send a request now, or when earlier ones are answered; done(result, error) runs once."""
         if self.ended:
             _finish(done, None, RemoteError("the client is offline", codes.NETWORK))
             return

@@ -1,4 +1,4 @@
-"""The WebSocket endpoints: challenge, hello, then messages until the line ends (PROTOCOL.md §2, §3)."""
+"""The WebSocket endpoints: challenge, hello, then messages to the end (PROTOCOL.md §2, §3)."""
 
 import asyncio
 import json

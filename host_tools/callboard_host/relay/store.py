@@ -1,4 +1,4 @@
-"""The relay's database: transactions whose acknowledged writes survive a killed process and a power cut."""
+"""The relay's database: acknowledged writes survive a killed process and a power cut."""
 
 import asyncio
 import os
@@ -32,7 +32,8 @@ class Store:
     async def open(cls, data_dir: Path, vault: Vault, url: str | None = None) -> "Store":
         """Open the database and bring its schema up to date.
 
-        Raises StorageError when it cannot be opened, is newer than this program, or is of another master key.
+        Raises StorageError when it cannot be opened, is newer than this program, or is of another
+        master key.
         """
         path = None
         if url is None:
@@ -80,7 +81,7 @@ def _make_private(path: Path) -> None:
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
-    """Write-ahead log with a sync for each commit, foreign keys, and transactions that really begin at BEGIN."""
+    """Write-ahead log, a sync for each commit, foreign keys, transactions that begin at BEGIN."""
 
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
@@ -104,7 +105,8 @@ async def _migrate(connection: AsyncConnection) -> None:
     version = await _schema_version(connection)
     if version > tables.SCHEMA_VERSION:
         raise StorageError(
-            f"the database has schema version {version}, this program knows {tables.SCHEMA_VERSION}: update it"
+            f"the database has schema version {version}, this program knows "
+            f"{tables.SCHEMA_VERSION}: update it"
         )
     for number in range(version, tables.SCHEMA_VERSION):
         await tables.MIGRATIONS[number](connection)

@@ -1,7 +1,7 @@
 """The database schema, version 1, and how an older database becomes a newer one.
 
-Whatever lets somebody in is stored hashed (tickets, invitations, user tokens) or sealed (device keys).
-Times are ms since 1970.
+Whatever lets somebody in is stored hashed (tickets, invitations, user tokens) or sealed (device
+keys). Times are ms since 1970.
 """
 
 from collections.abc import Awaitable, Callable

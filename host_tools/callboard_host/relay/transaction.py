@@ -1,4 +1,4 @@
-"""The queries of the relay: what can be looked up and changed inside one transaction. No rules here."""
+"""What can be looked up and changed inside one transaction: queries, no rules."""
 
 import json
 from dataclasses import dataclass

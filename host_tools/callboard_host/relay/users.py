@@ -33,7 +33,7 @@ class Users:
         return open_id, invitation, expires_ms
 
     async def redeem(self, body: dict[str, Any]) -> tuple[User, str]:
-        """Trade an invitation for a token bound to the client. Raises Refused; code 6 when it is not valid."""
+        """Trade an invitation for a token bound to the client. Raises Refused; 6: not valid."""
         invitation = fields.token(body, "invitation")
         client = fields.matching(body, "client", fields.HEX32)
         now_ms = self._clock.epoch_ms()

@@ -1,9 +1,7 @@
 """The relay master key: device keys are encrypted under it before they reach the database.
 
-Sealed form, version 1: one byte 0x01, 12 bytes nonce, AES-256-GCM ciphertext and tag. The associated data names the
-owner, so that a sealed key cannot be moved to another row.
-
-To rotate: stop the relay, open every key with the old master key, seal it with the new one (docs: host_tools/README.md).
+Sealed form, version 1: one byte 0x01, 12 bytes nonce, AES-256-GCM ciphertext and tag. The
+associated data names the owner, so that a sealed key cannot be moved to another row.
 """
 
 import hashlib
@@ -41,7 +39,7 @@ class Vault:
         return _VERSION + nonce + self._cipher.encrypt(nonce, secret, owner.encode())
 
     def open(self, sealed: bytes, owner: str) -> bytes:
-        """Decrypt. Raises StorageError when the data is damaged, moved, or of another master key."""
+        """Decrypt. Raises StorageError: damaged, moved, or of another master key."""
         nonce, ciphertext = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         if sealed[:1] != _VERSION or len(nonce) != _NONCE_BYTES:
             raise StorageError(f"the stored key of {owner} has an unknown form")
@@ -52,7 +50,7 @@ class Vault:
 
 
 def open_vault(data_dir: Path) -> Vault:
-    """The vault of a data directory: the key from the environment, else from a file made at the first start.
+    """The vault of a data directory: key from the environment, else from a file made at first.
 
     Raises StorageError when the key is malformed or others may read its file.
     """

@@ -4,8 +4,8 @@
     (nothing) ──► INVITING ──► RINGING ──► TALKING ──► ENDED
                      └────────────┴──────────────────────┘
 
-The caller's request is answered once: CallRinging when the phone rings, else CallFailed. From then on
-each end that was told of the call gets `call.ended` exactly once.
+The caller's request is answered once: CallRinging when the phone rings, else CallFailed. From then
+on each end that was told of the call gets `call.ended` exactly once.
 """
 
 from collections.abc import Iterable
@@ -127,7 +127,7 @@ class Calls:
         return {}
 
     def hang_up(self, who: Participant, call_id: str | None, now_ms: int) -> dict[str, Any]:
-        """Either end ends the call; nothing happens when it is over. None: the call `who` is in."""
+        """Either end ends the call, or nothing happens. call_id None: the call `who` is in."""
         call = self._state.calls.get(call_id or who.call_id or "")
         if call is None or who.key not in (call.caller, call.callee):
             return {}

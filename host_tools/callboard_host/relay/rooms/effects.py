@@ -15,7 +15,7 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """Push `call.incoming`; report the answer with Engine.invitation_delivered or invitation_refused."""
+    """Push `call.incoming`; report the answer: Engine.invitation_delivered or _refused."""
 
     to: str
     call_id: str

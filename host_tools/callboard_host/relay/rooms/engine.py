@@ -32,7 +32,8 @@ class Engine:
     ) -> Outcome:
         """A client connected: with its old session (`resumed`) or a new one, which knows nothing.
 
-        A new session leaves the rooms of the room API and keeps the call. Result: `{"call": call or None}`.
+        A new session leaves the rooms of the room API and keeps the call. Result: `{"call": call
+        or None}`.
         Raises Refused when the uid is malformed or another participant's.
         """
         who = self._enter(identity)

@@ -39,7 +39,7 @@ VIDEO_CODEC = "h264"
 def choose_audio(*offers: Iterable[str]) -> str:
     """The best audio codec that all ends can take.
 
-    Raises Refused(INVALID_ARGUMENT) when an end lacks pcmu, which is mandatory, and nothing else fits.
+    Raises Refused(INVALID_ARGUMENT) when nothing fits: an end lacks pcmu, the mandatory one.
     """
     sets = [set(offer) for offer in offers]
     for name in AUDIO_PREFERENCE:

@@ -1,4 +1,4 @@
-"""Rooms of N: members, feeds, subscriptions, and the events that tell the others (PROTOCOL.md §6)."""
+"""Rooms of N: members, feeds, subscriptions, and events for the others (PROTOCOL.md §6)."""
 
 import hmac
 from typing import Any
@@ -233,7 +233,7 @@ class Rooms:
         return audio < limits.audio_feeds_to_device
 
     def _announce(self, room: Room, publisher: Member, feed: Feed) -> None:
-        """Tell the others of a new feed; whoever subscribes by itself gets the stream with the news."""
+        """Tell the others of a new feed; auto-subscribers get the stream with the news."""
         takers = []
         for other in room.members.values():
             if other is publisher:

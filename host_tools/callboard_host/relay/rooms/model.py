@@ -22,7 +22,7 @@ USER = "user"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who somebody is, connected or not: `key` for the relay, `uid` for the other members of a room."""
+    """Who somebody is: `key` for the relay, `uid` for the other members of a room."""
 
     key: str
     uid: str
@@ -31,7 +31,7 @@ class Identity:
 
 @dataclass(slots=True)
 class Participant:
-    """One identity as the engine knows it. `present`: it has a session, perhaps between two connections."""
+    """One identity as the engine knows it. `present`: it has a session, connected or not."""
 
     identity: Identity
     caps: frozenset[str] = frozenset()

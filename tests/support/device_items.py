@@ -50,8 +50,8 @@ class DeviceRun:
         binary = TOP / "build" / "bin" / self.target
         if not binary.exists():
             return f"{binary.relative_to(TOP)} is missing: run make micropython"
-        tests = f"{self.path}::{','.join(self.names)}"
-        command = [str(binary), "-X", f"heapsize={TARGETS[self.target]}", str(RUNNER), tests]
+        tests = [f"{self.path}::{name}" for name in self.names]  # 255 bytes is the longest argument
+        command = [str(binary), "-X", f"heapsize={TARGETS[self.target]}", str(RUNNER), *tests]
         try:
             done = subprocess.run(
                 command,

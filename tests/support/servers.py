@@ -1,7 +1,7 @@
 """Small servers for device tests of the network clients, on both Pythons.
 
-    async with Server(handle) as server:     # async def handle(reader, writer)
-        ... "http://127.0.0.1:%d/" % server.port
+async with Server(handle) as server:     # async def handle(reader, writer)
+    ... "http://127.0.0.1:%d/" % server.port
 """
 
 import asyncio

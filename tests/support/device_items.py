@@ -50,7 +50,7 @@ class DeviceRun:
         binary = TOP / "build" / "bin" / self.target
         if not binary.exists():
             return f"{binary.relative_to(TOP)} is missing: run make micropython"
-        tests = [f"{self.path}::{name}" for name in self.names]  # 255 bytes is the longest argument
+        tests = [f"{self.path}::{name}" for name in self.names]  # arguments: 255 bytes at most
         command = [str(binary), "-X", f"heapsize={TARGETS[self.target]}", str(RUNNER), *tests]
         try:
             done = subprocess.run(

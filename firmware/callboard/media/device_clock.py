@@ -30,13 +30,15 @@ class SampleClock:
         self._at_us = self._clock.ticks_us()
         self._ppm_rest = 0  # µs * 10^6
         self._rest = 0  # samples * 1000
+        self.behind = False
 
     def advance(self):
-        """Samples passed since the last call, at most a second of them: call until it gives 0."""
+        """Samples passed since the last call, at most a second of them; call again if `behind`."""
         elapsed_us = ticks_diff(self._clock.ticks_us(), self._at_us)
+        self.behind = elapsed_us > _MILLION
         if elapsed_us <= 0:
             return 0
-        if elapsed_us > _MILLION:
+        if self.behind:
             elapsed_us = _MILLION
         self._at_us = ticks_add(self._at_us, elapsed_us)
         drift = self._ppm_rest + elapsed_us * self._ppm

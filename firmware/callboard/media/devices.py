@@ -113,20 +113,21 @@ class NullMicrophone:
 
     def _capture(self):
         """Let the clock fill the ring; the oldest frame gives way."""
-        if not self._running:
-            return
-        passed = self._samples.advance()
-        while passed:
-            self._partial += passed
+        while self._running:
+            self._partial += self._samples.advance()
             while self._partial >= self.frame:
                 self._partial -= self.frame
-                if self._finished == CAPTURE_FRAMES:
-                    self._first = (self._first + 1) % CAPTURE_FRAMES
-                    self._finished -= 1
-                    self._lost += 1
-                self._fill(self._ring[(self._first + self._finished) % CAPTURE_FRAMES])
-                self._finished += 1
-            passed = self._samples.advance()
+                self._finish_frame()
+            if not self._samples.behind:
+                return
+
+    def _finish_frame(self):
+        if self._finished == CAPTURE_FRAMES:
+            self._first = (self._first + 1) % CAPTURE_FRAMES
+            self._finished -= 1
+            self._lost += 1
+        self._fill(self._ring[(self._first + self._finished) % CAPTURE_FRAMES])
+        self._finished += 1
 
     def _rewind(self):
         pass
@@ -238,10 +239,8 @@ class NullSpeaker:
 
     def _play(self):
         """Let the clock take samples out of the ring."""
-        if not self._running:
-            return
-        passed = self._samples.advance()
-        while passed:
+        while self._running:
+            passed = self._samples.advance()
             heard = self._queued if self._queued < passed else passed
             self._take(heard)
             if passed > heard:
@@ -249,7 +248,8 @@ class NullSpeaker:
                     self._dry = True
                     self.underruns += 1
                 self._hear_silence(passed - heard)
-            passed = self._samples.advance()
+            if not self._samples.behind:
+                return
 
     def _take(self, n):
         while n:

@@ -1,9 +1,11 @@
-"""The one door to native code: `pcm` (samples), `wire` (packets) and `opus`, whichever implementation there is.
+"""The one door to native code: `pcm` (samples), `wire` (packets) and `opus`, as there are.
 
-Tried in this order: a native module or user C module (MicroPython), cffi (CPython), pure Python. All have
-the same functions; native/pcm/pcm.h and native/wire/wire.h describe them, `IMPLEMENTATION` names the one
-in use. An unreadable .mpy (wrong CPU: ValueError) is not passed over: it is a broken installation.
-opus (native/opus/opus_core.h) has no pure-Python form: where nothing native is installed it is None.
+Tried in this order: a native module or user C module (MicroPython), cffi (CPython), pure Python.
+All have the same functions, described in native/pcm/pcm.h and native/wire/wire.h;
+`IMPLEMENTATION` names the one in use. An unreadable .mpy (wrong CPU: ValueError) is not passed
+over: it is a broken installation.
+
+opus (native/opus/opus_core.h) has no pure form: where nothing native is installed it is None.
 """
 
 try:
@@ -32,7 +34,7 @@ except ImportError:
 
 
 def implementations():
-    """The implementation in use of each module, for logs and reports: {"pcm": "cffi", ..., "opus": None}."""
+    """The implementation of each module, for reports: {"pcm": "cffi", ..., "opus": None}."""
     return {
         "pcm": pcm.IMPLEMENTATION,
         "wire": wire.IMPLEMENTATION,

@@ -1,4 +1,4 @@
-"""callboard_native._pcm: the pcm core for CPython. Run by native/cffi_backend.py from the top folder."""
+"""callboard_native._pcm: the core for CPython. Run by native/cffi_backend.py at the top."""
 
 import os
 import sys

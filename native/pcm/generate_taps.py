@@ -3,10 +3,11 @@
     build/venv/bin/python native/pcm/generate_taps.py          writes both files
     build/venv/bin/python native/pcm/generate_taps.py --check  fails if they are out of date
 
-One linear-phase filter per ratio (2, 3, 6), designed at the higher rate by Parks-McClellan, rounded to
-Q15 with a gain of the ratio (so that each polyphase branch has unity gain), and stored as its first half
-up to and including the centre tap. The half length is a multiple of the ratio: then the group delay is a
-whole number of samples at both rates. The search takes the shortest filter that, after rounding, meets
+One linear-phase filter per ratio (2, 3, 6), designed at the higher rate by Parks-McClellan, then
+rounded to Q15 with a gain of the ratio (so that each polyphase branch has unity gain), and stored
+as its first half up to and including the centre tap. The half length is a multiple of the ratio:
+then the group delay is a whole number of samples at both rates. The search takes the shortest
+filter that, after rounding, meets
 
     pass band  0 .. 0.85 of the lower Nyquist frequency: ripple below 0.15 dB
     stop band  from the lower Nyquist frequency up:      at least 62 dB down
@@ -74,15 +75,18 @@ def rows(values, indent):
 def render(designs):
     """The text of the C header and of the Python module."""
     c_parts = [
-        "/* Resampler filters, Q15, first half with the centre. Written by generate_taps.py: do not edit. */",
+        "/* Resampler filters, Q15, first half with the centre."
+        " Written by generate_taps.py: do not edit. */",
         "#ifndef CALLBOARD_PCM_TAPS_H\n#define CALLBOARD_PCM_TAPS_H\n\n#include <stdint.h>\n",
     ]
     py_parts = [
-        '"""Resampler filters, Q15, first half with the centre.\n\nWritten by native/pcm/generate_taps.py: do not edit.\n"""\n',
-        "TAPS = {",
+        '"""Resampler filters, Q15, first half with the centre.\n\n'
+        'Written by native/pcm/generate_taps.py: do not edit.\n"""\n',
+        "# fmt: off\nTAPS = {",
     ]
     for ratio, (half, ripple_db, stop_db) in designs.items():
-        note = f"ratio {ratio}: {2 * len(half) - 1} taps, ripple {ripple_db:.3f} dB, stop band {stop_db:.1f} dB"
+        note = f"ratio {ratio}: {2 * len(half) - 1} taps, "
+        note += f"ripple {ripple_db:.3f} dB, stop band {stop_db:.1f} dB"
         c_parts.append(f"/* {note} */")
         c_parts.append(f"#define PCM_HALF_{ratio} {len(half) - 1}")
         c_parts.append(f"static const int16_t pcm_taps_{ratio}[PCM_HALF_{ratio} + 1] = {{")
@@ -95,10 +99,12 @@ def render(designs):
 
 def main():
     parser = argparse.ArgumentParser(description="design the resampler filters")
-    parser.add_argument("--check", action="store_true", help="only compare with the committed files")
+    parser.add_argument(
+        "--check", action="store_true", help="only compare with the committed files"
+    )
     check = parser.parse_args().check
     texts = render({ratio: design(ratio) for ratio in RATIOS})
-    for path, text in zip((C_FILE, PY_FILE), texts):
+    for path, text in zip((C_FILE, PY_FILE), texts, strict=True):
         if not check:
             path.write_text(text)
         elif path.read_text() != text:

@@ -1,4 +1,4 @@
-"""callboard_native._wire: the wire core for CPython. Run by native/cffi_backend.py from the top folder."""
+"""callboard_native._wire: the core for CPython. Run by native/cffi_backend.py at the top."""
 
 import os
 import sys

@@ -1,12 +1,13 @@
 """No function of the native modules allocates: each one under heap_lock(), with 32-bit numbers.
 
-Counts on the 32-bit MicroPython only (see require_heap_lock). The init functions are exempt: they may
-take integers beyond 2**30, which exist only on the heap.
+Counts on the 32-bit MicroPython only (see require_heap_lock). The init functions are exempt: they
+may take integers beyond 2**30, which exist only on the heap.
 """
 
 from array import array
 
 from implementations import implementations
+
 from support import IS_32_BIT, SkipTest, heap_locked, raises, require_heap_lock
 
 PCM = implementations("pcm")[0]

@@ -1,17 +1,13 @@
-"""pcm: every implementation against the definitions, against bad arguments, against each other."""
+"""pcm: every implementation against definitions, bad arguments and each other (G.711 apart)."""
 
 from array import array
 
 from implementations import Random, agreed, implementations, refuses
+
 from support import raises
 
 ALL = implementations("pcm")
 RATES = (8000, 16000, 48000)
-
-# ITU-T G.711 tables 1a and 2a: where each segment of 16 intervals ends (the first µ-law one is half
-# as wide, the first two A-law segments are equally fine), and how much of 16 bits a unit is.
-ULAW_ENDS = (31, 95, 223, 479, 991, 2015, 4063, 8159)
-ALAW_ENDS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 
 def samples(*values):
@@ -20,17 +16,6 @@ def samples(*values):
 
 def noise(random, n):
     return array("h", [random.below(65536) - 32768 for _ in range(n)])
-
-
-def decision_values(ends, unit):
-    """The 129 decision values of the positive half in 16-bit units."""
-    values = [0]
-    start = 0
-    for end in ends:
-        step = (end - start + 15) // 16
-        values.extend([end - step * (15 - i) for i in range(16)])
-        start = end
-    return [v * unit for v in values]
 
 
 def test_every_expected_implementation_is_here():
@@ -52,81 +37,6 @@ def test_all_offer_the_same():
             if name[0] != "_" and name not in ("TAPS", "check", "fits", "read", "write"):
                 assert hasattr(module, name), (module.IMPLEMENTATION, name)
         assert module.TONE_STATE == ALL[0].TONE_STATE
-
-
-# --- G.711 ---
-
-
-def check_decoder(decode, decisions, code_of):
-    """Every code decodes to the middle of its interval (µ-law's first one to 0)."""
-    codes = bytes(range(256))
-    out = array("h", bytes(512))
-    assert decode(codes, 0, out, 0, 256) == 256
-    for i in range(128):
-        middle = (decisions[i] + decisions[i + 1]) // 2
-        if i == 0 and decisions[1] == 4:
-            middle = 0
-        assert out[code_of(i, True)] == middle, i
-        assert out[code_of(i, False)] == -middle, i
-
-
-def check_encoder(encode, decisions, code_of, step):
-    """Every step-th sample gets the code of its interval; negative ones mirror as ~x."""
-    x = array("h", range(-32768, 32768, step))
-    out = bytearray(len(x))
-    assert encode(x, 0, out, 0, len(x)) == len(x)
-    interval = 0
-    for i in range(len(x)):  # from the loudest negative sample to the loudest positive one
-        magnitude = x[i] if x[i] >= 0 else ~x[i]
-        while interval < 127 and decisions[interval + 1] <= magnitude:
-            interval += 1
-        while decisions[interval] > magnitude:
-            interval -= 1
-        assert out[i] == code_of(interval, x[i] >= 0), x[i]
-
-
-def ulaw_code(interval, positive):
-    return (0xFF if positive else 0x7F) - interval
-
-
-def alaw_code(interval, positive):
-    return (interval | (0x80 if positive else 0)) ^ 0x55
-
-
-def test_ulaw_is_g711():
-    decisions = decision_values(ULAW_ENDS, 4)
-    assert decisions[:4] == [0, 4, 12, 20] and decisions[-1] == 8159 * 4
-    for pcm in ALL:
-        check_decoder(pcm.ulaw_decode, decisions, ulaw_code)
-        check_encoder(pcm.ulaw_encode, decisions, ulaw_code, 1 if pcm is ALL[0] else 7)
-
-
-def test_alaw_is_g711():
-    decisions = decision_values(ALAW_ENDS, 8)
-    assert decisions[:4] == [0, 16, 32, 48] and decisions[-1] == 32768
-    for pcm in ALL:
-        check_decoder(pcm.alaw_decode, decisions, alaw_code)
-        check_encoder(pcm.alaw_encode, decisions, alaw_code, 1 if pcm is ALL[0] else 7)
-
-
-def test_g711_by_heart():
-    for pcm in ALL:
-        out = bytearray(6)
-        x = samples(0, -1, 32767, -32768, 1000, -1000)
-        pcm.ulaw_encode(x, 0, out, 0, 6)
-        assert bytes(out) == b"\xff\x7f\x80\x00\xce\x4e"
-        pcm.alaw_encode(x, 0, out, 0, 6)
-        assert bytes(out) == b"\xd5\x55\xaa\x2a\xfa\x7a"
-
-
-def test_g711_offsets():
-    for pcm in ALL:
-        out = bytearray(b"......")
-        assert pcm.ulaw_encode(samples(5000, 0, -1, 5000), 1, out, 3, 2) == 2
-        assert bytes(out) == b"...\xff\x7f."
-        back = samples(9, 9, 9, 9)
-        assert pcm.ulaw_decode(out, 3, memoryview(back), 2, 2) == 2
-        assert list(back) == [9, 9, 0, 0]
 
 
 # --- sample rates ---
@@ -218,7 +128,12 @@ def test_resampler_refuses():
         good = (resampler(pcm, 48000, 8000), bytearray(100), 0, 48, bytearray(20), 0)
         for n in (1, 47, 49):
             refuses(pcm, "resample", good, 3, n, ValueError)
-        for state in (bytearray(0), bytearray(size), good[0][:-1], bytearray(b"CPR1\x00\x07" * 200)):
+        for state in (
+            bytearray(0),
+            bytearray(size),
+            good[0][:-1],
+            bytearray(b"CPR1\x00\x07" * 200),
+        ):
             refuses(pcm, "resample", good, 0, state, ValueError)
         refuses(pcm, "resample", good, 5, 3, ValueError)
 
@@ -254,9 +169,17 @@ def test_fade():
 def test_rms_peak_level():
     for pcm in ALL:
         full = samples(*([-32768] * 160))
-        assert (pcm.rms(full, 0, 160), pcm.peak(full, 0, 160), pcm.level(full, 0, 160)) == (32768, 32768, 0)
+        assert (pcm.rms(full, 0, 160), pcm.peak(full, 0, 160), pcm.level(full, 0, 160)) == (
+            32768,
+            32768,
+            0,
+        )
         silence = samples(*([0] * 160))
-        assert (pcm.rms(silence, 0, 160), pcm.peak(silence, 0, 160), pcm.level(silence, 0, 160)) == (0, 0, 127)
+        assert (
+            pcm.rms(silence, 0, 160),
+            pcm.peak(silence, 0, 160),
+            pcm.level(silence, 0, 160),
+        ) == (0, 0, 127)
         assert (pcm.rms(full, 3, 0), pcm.peak(full, 3, 0), pcm.level(full, 3, 0)) == (0, 0, 127)
         square = samples(*([3277, -3277] * 80))
         assert pcm.level(square, 0, 160) == 20 and pcm.rms(square, 0, 160) == 3277
@@ -298,7 +221,11 @@ def test_slots():
         assert list(back) == [-0x20000, -0x20000, 0x12340000, 0x12340000]
         pcm.slots16_to_32(samples(1), 0, back, 12, 1, 1)
         assert back[3] == 0x10000
-        for args in ((words, 0, out, 0, 3, 3, 0, 16), (words, 0, out, 0, 3, 2, 2, 16), (words, 1, out, 0, 3, 2, 0, 16)):
+        for args in (
+            (words, 0, out, 0, 3, 3, 0, 16),
+            (words, 0, out, 0, 3, 2, 2, 16),
+            (words, 1, out, 0, 3, 2, 0, 16),
+        ):
             raises(ValueError, pcm.slots32_to_16, *args)
         raises(ValueError, pcm.slots16_to_32, out, 0, back, 1, 2, 2)
 
@@ -333,7 +260,12 @@ def test_tone_refuses():
     for pcm in ALL:
         good = (bytearray(pcm.TONE_STATE), 8000, 400, 450, 1000)
         refuses(pcm, "tone_init", good, 0, bytearray(pcm.TONE_STATE - 1), ValueError)
-        for index, values in ((1, (0, 799, 192001)), (2, (0, 4001)), (3, (-1, 4001)), (4, (-1, 32768))):
+        for index, values in (
+            (1, (0, 799, 192001)),
+            (2, (0, 4001)),
+            (3, (-1, 4001)),
+            (4, (-1, 32768)),
+        ):
             for bad in values:
                 refuses(pcm, "tone_init", good, index, bad, ValueError)
         play = (bytearray(pcm.TONE_STATE), bytearray(20), 0, 10)
@@ -415,9 +347,15 @@ def test_random_calls_agree():
                 ("mix", (x, offset, y, 1, n)),
                 ("copy", (x, 0, y, offset, n)),
                 ("fill", (x, offset, n, q12)),
-                ("slots32_to_16", (y, offset, x, 1, n, random.below(4), random.below(3) - 1, random.below(33))),
+                (
+                    "slots32_to_16",
+                    (y, offset, x, 1, n, random.below(4), random.below(3) - 1, random.below(33)),
+                ),
                 ("slots16_to_32", (x, offset, y, 1, n, random.below(4))),
-                ("tone_init", (y, random.pick(RATES), random.below(5000), random.below(5000), q12)),
+                (
+                    "tone_init",
+                    (y, random.pick(RATES), random.below(5000), random.below(5000), q12),
+                ),
                 ("tone", (bytearray(b"CPT1" + random.bytes(16) + b"\x99\x11\0\0"), x, offset, n)),
             )
         )

@@ -33,7 +33,7 @@ def decoded(law, codes=bytes(range(256))):
 
 @pytest.mark.parametrize(("law", "bias", "finest"), [("ulaw", 132, 4), ("alaw", 0, 8)])
 def test_g711_error_is_within_half_an_interval(law, bias, finest):
-    """Monotonic, and no more than 1/32 of the (biased) magnitude off: 16 intervals to the octave."""
+    """Monotonic, and at most 1/32 of the (biased) magnitude off: 16 intervals to the octave."""
     x = ALL_SAMPLES.astype(int)
     y = decoded(law)[encoded(law)]
     assert np.all(np.diff(y) >= 0)
@@ -57,7 +57,7 @@ def test_g711_decoders_equal_audioop():
 
 
 def test_g711_encoders_equal_audioop():
-    """µ-law: where audioop keeps to the tables; it rounds negative samples away from zero first."""
+    """µ-law: where audioop keeps to the tables; it rounds negative samples away from zero."""
     audioop = pytest.importorskip("audioop")
     raw = ALL_SAMPLES.tobytes()
     assert bytes(encoded("alaw")) == audioop.lin2alaw(raw, 2)
@@ -81,7 +81,7 @@ def resample(x, a, b):
 def impulse_response(a, b):
     """The prototype filter at the higher rate, as an impulse shows it, at unity gain.
 
-    Going down an impulse meets only every ratio-th tap, so each of its positions in a block is tried.
+    Going down an impulse meets only every ratio-th tap, so each position in a block is tried.
     """
     low, ratio = min(a, b), max(a, b) // min(a, b)
     height = 32000
@@ -101,7 +101,7 @@ def impulse_response(a, b):
 
 @pytest.mark.parametrize(("a", "b"), PAIRS)
 def test_resampler_frequency_response(a, b):
-    """Ripple below 0.2 dB up to 0.85 of the lower Nyquist frequency, 60 dB down from that frequency."""
+    """Ripple below 0.2 dB to 0.85 of the lower Nyquist frequency, 60 dB down beyond that one."""
     frequency, response = signal.freqz(impulse_response(a, b), worN=1 << 14, fs=max(a, b))
     gain_db = 20 * np.log10(np.maximum(np.abs(response), 1e-6))
     nyquist = min(a, b) / 2
@@ -122,7 +122,7 @@ def test_resampler_delay_is_as_announced(a, b):
 
 @pytest.mark.parametrize(("a", "b"), PAIRS)
 def test_resampler_keeps_tones_and_drops_aliases(a, b):
-    """Speech-band tones pass clean; going down, a tone above the new Nyquist frequency vanishes."""
+    """Speech-band tones pass clean; going down, one above the new Nyquist frequency vanishes."""
     t = np.arange(a) / a
     y = resample(np.rint(16000 * np.sin(2 * np.pi * 440 * t)), a, b)[b // 2 :]
     spectrum = np.abs(np.fft.rfft(y * np.hanning(len(y)))) ** 2
@@ -136,7 +136,9 @@ def test_resampler_keeps_tones_and_drops_aliases(a, b):
 
 
 @settings(max_examples=60, deadline=None)
-@given(pair=st.sampled_from(PAIRS), blocks=st.lists(st.integers(0, 25), max_size=4), data=st.data())
+@given(
+    pair=st.sampled_from(PAIRS), blocks=st.lists(st.integers(0, 25), max_size=4), data=st.data()
+)
 def test_resampler_equals_pure_python(pair, blocks, data):
     a, b = pair
     step = max(a // b, 1)
@@ -166,7 +168,9 @@ def test_committed_taps_are_the_same_in_c_and_python_and_meet_the_limits():
 
 # --- levels and tones ---
 
-SAMPLES = st.lists(st.one_of(st.integers(-32768, 32767), st.integers(-3, 3)), min_size=1, max_size=400)
+SAMPLES = st.lists(
+    st.one_of(st.integers(-32768, 32767), st.integers(-3, 3)), min_size=1, max_size=400
+)
 
 
 @settings(deadline=None)

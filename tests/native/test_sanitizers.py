@@ -1,4 +1,4 @@
-"""The C cores under AddressSanitizer and UBSan, fed with random and mutated arguments; strict warnings."""
+"""The C cores under AddressSanitizer and UBSan with random arguments, and strict warnings."""
 
 import subprocess
 from pathlib import Path
@@ -9,7 +9,10 @@ HERE = Path(__file__).parent
 NATIVE = HERE.parents[1] / "native"
 GLUE = {"natmod.c", "usermod.c"}
 SOURCES = sorted(
-    path for folder in ("pcm", "wire") for path in (NATIVE / folder).glob("*.c") if path.name not in GLUE
+    path
+    for folder in ("pcm", "wire")
+    for path in (NATIVE / folder).glob("*.c")
+    if path.name not in GLUE
 )
 SECONDS = "3"
 

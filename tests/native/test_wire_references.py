@@ -1,4 +1,4 @@
-"""wire's C core (cffi) against the pure Python one, the websockets package, and rules of the RFCs."""
+"""wire's C core (cffi) against pure Python, the websockets package, and rules of the RFCs."""
 
 from array import array
 
@@ -73,7 +73,11 @@ def test_frame_indexes_do_not_depend_on_order_or_on_one_wild_packet(start, order
         assert info[5] == place - order[0]
         if i == 3:
             data = packet(*wild)
-            assert wire.rtp_parse(state, data, 0, len(data), info, -1) in (0, wire.RTP_EJUMP, wire.RTP_EALIGN)
+            assert wire.rtp_parse(state, data, 0, len(data), info, -1) in (
+                0,
+                wire.RTP_EJUMP,
+                wire.RTP_EALIGN,
+            )
 
 
 def test_an_index_at_its_end_re_bases():

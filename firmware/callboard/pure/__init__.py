@@ -1,7 +1,7 @@
 """Pure-Python stand-ins for the native modules: same calls, same results to the bit, much slower.
 
-They allocate, so a board that falls back to them will stutter; `IMPLEMENTATION` says which one is in use.
-Here: the views of buffers and the checks of arguments that both share.
+They allocate, so a board that falls back to them will stutter; `IMPLEMENTATION` says which one is
+in use. Here: the views of buffers and the checks of arguments that both share.
 """
 
 try:

@@ -310,7 +310,7 @@ def fill(pcm, off, n, value):
 
 
 def slots32_to_16(src, src_off_bytes, dst, dst_off, n, slots, slot, shift):
-    """One of `slots` (1, 2) 32-bit I2S words of n frames, >> shift (0..31), saturated to samples."""
+    """One of `slots` (1, 2) 32-bit I2S words of n frames, >> shift (0..31), saturated."""
     s, d = read(src), write(dst)
     check(slots in (1, 2), 0 <= slot < slots, 0 <= shift <= 31)
     check(n >= 0, fits(len(s), src_off_bytes, 4 * slots * n), _samples_fit(d, dst_off, n))
@@ -355,7 +355,7 @@ def _put_word(s, i, v):
 
 
 def tone_init(state, rate, freq1_hz, freq2_hz, amplitude):
-    """Start a tone of one or two (freq2_hz > 0) frequencies up to rate / 2; amplitude is the peak."""
+    """Start one or two (freq2_hz > 0) tones of up to rate / 2; amplitude is the peak."""
     s = write(state)
     check(len(s) >= TONE_STATE, 1 <= rate <= _MAX_RATE, 1 <= freq1_hz <= rate // 2)
     check(0 <= freq2_hz <= rate // 2, 0 <= amplitude <= 32767)

@@ -3,6 +3,7 @@
 Written by native/pcm/generate_taps.py: do not edit.
 """
 
+# fmt: off
 TAPS = {
     # ratio 2: 69 taps, ripple 0.138 dB, stop band 62.8 dB
     2: (

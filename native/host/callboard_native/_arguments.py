@@ -1,7 +1,8 @@
 """Python arguments to C and C results to Python, as every wrapper here needs them.
 
-The rules are those of the MicroPython glue (native/common/mp_glue.h): TypeError for what is no buffer,
-or a read-only one where a writable one is needed; ValueError for numbers out of range and bad states.
+The rules are those of the MicroPython glue (native/common/mp_glue.h): TypeError for what is no
+buffer, or a read-only one where a writable one is needed; ValueError for numbers out of range and
+bad states.
 """
 
 CB_ERANGE = -101

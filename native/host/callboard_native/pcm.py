@@ -1,4 +1,4 @@
-"""pcm on CPython: see native/pcm/pcm.h for what each function does. Offsets and counts are samples."""
+"""pcm on CPython: native/pcm/pcm.h says what each call does. Offsets and counts are samples."""
 
 from ._arguments import Buffers, call
 from ._pcm import ffi, lib
@@ -106,7 +106,7 @@ def fill(pcm, off, n, value):
 
 
 def slots32_to_16(src, src_off_bytes, dst, dst_off, n, slots, slot, shift):
-    """One of `slots` (1, 2) 32-bit I2S words of n frames, >> shift (0..31), saturated to samples."""
+    """One of `slots` (1, 2) 32-bit I2S words of n frames, >> shift (0..31), saturated."""
     s, d = _read(src), _write(dst)
     call(
         lib.pcm_slots32_to_16,
@@ -121,7 +121,7 @@ def slots16_to_32(pcm, off, dst, dst_off_bytes, n, slots):
 
 
 def tone_init(state, rate, freq1_hz, freq2_hz, amplitude):
-    """Start a tone of one or two (freq2_hz > 0) frequencies up to rate / 2; amplitude is the peak."""
+    """Start one or two (freq2_hz > 0) tones of up to rate / 2; amplitude is the peak."""
     s = _write(state)
     call(lib.pcm_tone_init, s, len(s), rate, freq1_hz, freq2_hz, amplitude)
 

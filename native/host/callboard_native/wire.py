@@ -1,4 +1,4 @@
-"""wire on CPython: see native/wire/wire.h for what each function does. Offsets and counts are bytes."""
+"""wire on CPython: native/wire/wire.h says what each call does. Offsets and counts are bytes."""
 
 from ._arguments import Buffers, call
 from ._wire import ffi, lib
@@ -69,7 +69,7 @@ def rtp_tx_peek(state):
 
 
 def rtp_rx_init(state, ssrc, clock_rate, frame_samples, level_id):
-    """Start a receiver of one sender in state (RTP_RX_STATE bytes); level_id 0 = no audio level."""
+    """Start a receiver of one sender in state (RTP_RX_STATE bytes); level_id 0 = no level."""
     s = _write(state)
     call(lib.rtp_rx_init, s, len(s), ssrc, clock_rate, frame_samples, level_id)
 

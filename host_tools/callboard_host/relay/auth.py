@@ -75,7 +75,9 @@ def user_identity(open_id: str) -> Identity:
 
 def hello_text(host: str, path: str, challenge: str) -> bytes:
     """The five lines that a device's mac covers."""
-    return "\n".join(("callboard.v1", "GET", host, path, challenge)).encode()
+    return "\n".join(("callboard.v1", "GET", host, path, challenge)).encode(
+        "utf-8", "surrogateescape"
+    )
 
 
 def device_mac(key: bytes, host: str, path: str, challenge: str) -> str:
@@ -97,34 +99,29 @@ class Authenticator:
         wxa_appid = fields.matching(hello.params, "wxa_appid", fields.NAME)
         flavour = fields.integer(hello.params, "flavour", 0, 2, codes.FLAVOUR_FORMAL)
         mac = fields.token(hello.params, "mac")
-        async with self._store.read() as tx:
+        now_ms = self._clock.epoch_ms()
+        async with self._store.write() as tx:  # one transaction: the key cannot change meanwhile
             device = await tx.device(model_id, sn)
             key = await tx.device_key(model_id, sn)
-        right = device_mac(key or _NO_KEY, host, path, challenge)
-        proved = hmac.compare_digest(right, mac)
-        if device is None or key is None or not proved or device.wxa_appid != wxa_appid:
-            raise Refused(
-                codes.UNAUTHENTICATED, "model_id, sn, wxa_appid or the device key is wrong"
-            )
-        await self._device_seen(device, hello.firmware)
+            right = device_mac(key or _NO_KEY, host, path, challenge)
+            proved = hmac.compare_digest(right, mac)
+            if device is None or key is None or not proved or device.wxa_appid != wxa_appid:
+                text = "model_id, sn, wxa_appid or the device key is wrong"
+                raise Refused(codes.UNAUTHENTICATED, text)
+            if device.ticket_hash is not None:
+                await tx.use_ticket(device.ticket_hash, now_ms)
+            await tx.device_seen(model_id, sn, hello.firmware, now_ms)
         return Client(device_identity(model_id, sn), device=device, flavour=flavour)
 
     async def user(self, hello: Hello) -> Client:
         """Check a user's hello. Raises Refused(UNAUTHENTICATED), the same for every cause."""
         token = token_hash(fields.token(hello.params, "token"))
         client = token_hash(fields.matching(hello.params, "client", fields.HEX32))
-        async with self._store.read() as tx:
+        async with self._store.write() as tx:
             found = await tx.token(token)
             user = await tx.user(found[0]) if found else None
-        if user is None or found is None or not same_hash(found[1], client):
-            raise Refused(codes.UNAUTHENTICATED, "token is unknown or bound to another client")
-        async with self._store.write() as tx:
+            if user is None or found is None or not same_hash(found[1], client):
+                text = "token is unknown or bound to another client"
+                raise Refused(codes.UNAUTHENTICATED, text)
             await tx.token_seen(token, self._clock.epoch_ms())
         return Client(user_identity(user.open_id), user=user)
-
-    async def _device_seen(self, device: Device, firmware: str) -> None:
-        now_ms = self._clock.epoch_ms()
-        async with self._store.write() as tx:
-            if device.ticket_hash is not None:
-                await tx.use_ticket(device.ticket_hash, now_ms)
-            await tx.device_seen(device.model_id, device.sn, firmware, now_ms)

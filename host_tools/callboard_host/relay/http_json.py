@@ -1,5 +1,6 @@
 """JSON over HTTP for the relay's faces: bodies in, answers and error objects out."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 Answer = Callable[[web.Request], Awaitable[dict[str, Any]]]
 
+_BODY_S = 10.0
 _STATUS = {codes.NETWORK: 409, codes.TIMEOUT: 504, codes.UNAUTHENTICATED: 401}
 
 
@@ -50,7 +52,10 @@ def endpoint(answer: Answer) -> Callable[[web.Request], Awaitable[web.StreamResp
 async def read_object(request: web.Request) -> dict[str, Any]:
     """The request's body, a JSON object of at most 16 384 bytes (empty: {}). Raises Refused."""
     try:
-        body = await request.read()
+        async with asyncio.timeout(_BODY_S):
+            body = await request.read()
+    except TimeoutError:
+        raise Refused(codes.TIMEOUT, f"the body did not arrive within {_BODY_S:g} s") from None
     except web.HTTPRequestEntityTooLarge:
         text = f"the body must have at most {MAX_TEXT} bytes"
         raise Refused(codes.INVALID_ARGUMENT, text) from None

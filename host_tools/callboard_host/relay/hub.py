@@ -221,7 +221,9 @@ class Hub:
 
 
 def _is_resumed_by(session: Session, token: str | None) -> bool:
-    return token is not None and hmac.compare_digest(session.resume_token.encode(), token.encode())
+    if token is None or session.broken:
+        return False
+    return hmac.compare_digest(session.resume_token.encode(), token.encode())
 
 
 _APPLY: dict[type, Callable] = {

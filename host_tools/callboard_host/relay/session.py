@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from callboard import codes
-from callboard.errors import RemoteError
+from callboard.errors import InvalidArgument, RemoteError
 from callboard.signalling.jsonrpc import MAX_IN_FLIGHT, Peer
 
 from .auth import Client
@@ -37,6 +37,7 @@ class Session:
         self.peer = Peer(self._send, self._on_request)
         self.after_hello: list[Effect] = []  # what the engine decided when the client connected
         self.ended = False
+        self.broken = False  # a push was lost: it cannot be resumed
         self._handle = handle
         self._requests: deque[tuple[int, str, dict[str, Any]]] = deque()
         self._arrived = asyncio.Event()
@@ -67,6 +68,7 @@ class Session:
         if len(self._pushes) >= PUSHES_WAITING:
             _finish(done, None, RemoteError("too much waits for the client", codes.RPC_OVERLOADED))
             log.warning("%s does not answer: session given up", self.key)
+            self.broken = True
             if self.connection is not None:
                 self.connection.close(CLOSE_OVERFLOW, "too many requests wait for you")
             return
@@ -92,7 +94,10 @@ class Session:
     def _pump(self) -> None:
         while self._pushes and self.peer.unanswered < MAX_IN_FLIGHT:
             method, params, done = self._pushes.popleft()
-            self.peer.request(method, params, self._answered(method, done))
+            try:
+                self.peer.request(method, params, self._answered(method, done))
+            except InvalidArgument as error:  # longer than a message may be
+                _finish(done, None, RemoteError(error.message, error.code))
 
     def _answered(self, method: str, done: PushDone | None) -> PushDone:
         def callback(result: Any, error: RemoteError | None) -> None:

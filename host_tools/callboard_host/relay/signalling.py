@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from callboard import codes
-from callboard.errors import ProtocolError
+from callboard.errors import ProtocolError, StorageError
 
 from .auth import CAPS, DEVICE, PROTOCOL, Client, Hello
 from .config import MAX_BINARY, MAX_TEXT
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 SUBPROTOCOL = "callboard.v1"
 CLOSE_TOO_BIG = 1009
+CLOSE_INTERNAL = 1011
 _CLOSE_TIMEOUT_S = 2.0
 
 
@@ -165,6 +166,9 @@ class Signalling:
                 client = await self._core.authenticator.user(hello)
         except Refused as error:
             self._refuse_hello(request, connection, error)
+        except StorageError as error:
+            log.error("a hello failed: %s", error)
+            raise _Closed(CLOSE_INTERNAL, "the relay failed; see its log") from error
         if not connection.is_open:
             raise _Closed(CLOSE_GOING_AWAY, "closed during hello")
         return await self._welcome(client, hello, connection)

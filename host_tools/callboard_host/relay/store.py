@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +44,10 @@ class Store:
             _prepare_sqlite(engine)
         store = cls(engine, vault)
         try:
-            async with engine.begin() as connection:
-                await _migrate(connection)
-                await _check_master_key(connection, vault)
-        except DBAPIError as error:
-            await engine.dispose()
-            raise StorageError(f"the database cannot be used: {error.orig}") from error
+            with _readable_errors():
+                async with engine.begin() as connection:
+                    await _migrate(connection)
+                    await _check_master_key(connection, vault)
         except StorageError:
             await engine.dispose()
             raise
@@ -62,14 +60,24 @@ class Store:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A transaction that looks only."""
-        async with self._engine.connect() as connection:
-            yield Transaction(connection, self._vault)
+        with _readable_errors():
+            async with self._engine.connect() as connection:
+                yield Transaction(connection, self._vault)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
         """A transaction that is on the disk when the block has ended, or never happened."""
-        async with self._writing, self._engine.begin() as connection:
-            yield Transaction(connection, self._vault)
+        with _readable_errors():
+            async with self._writing, self._engine.begin() as connection:
+                yield Transaction(connection, self._vault)
+
+
+@contextmanager
+def _readable_errors() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise StorageError(f"the database cannot be used: {error.orig}") from error
 
 
 def _make_private(path: Path) -> None:

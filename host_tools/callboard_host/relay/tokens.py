@@ -10,6 +10,11 @@ def new_token(prefix: str) -> str:
     return prefix + os.urandom(20).hex()
 
 
+def new_open_id() -> str:
+    """A user's id inside one app: letters and digits, so that it may be part of a uid."""
+    return "o" + os.urandom(16).hex()
+
+
 def token_hash(token: str) -> str:
     """What the database keeps. The token is random, so a plain hash cannot be searched."""
     return hashlib.sha256(

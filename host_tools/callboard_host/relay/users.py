@@ -8,7 +8,7 @@ from . import fields
 from .clock import Clock
 from .refusal import Refused
 from .store import Store
-from .tokens import new_token, token_hash
+from .tokens import new_open_id, new_token, token_hash
 from .transaction import User
 
 
@@ -23,7 +23,7 @@ class Users:
     async def invite(self, wxa_appid: str, name: str) -> tuple[str, str, int]:
         """A new user of an app: open_id, invitation, and when it expires (ms since 1970)."""
         now_ms = self._clock.epoch_ms()
-        open_id, invitation = new_token("o"), new_token("I")
+        open_id, invitation = new_open_id(), new_token("I")
         expires_ms = now_ms + self._invitation_ms
         async with self._store.write() as tx:
             if not await tx.has_app(wxa_appid):

@@ -9,6 +9,7 @@ from ..session import Session
 
 BOTH = (DEVICE, USER)
 _ID = 64  # characters of an id
+_TAG = 64
 
 
 def register(methods: Methods) -> None:
@@ -58,7 +59,7 @@ async def publish(core: Core, session: Session, _id: int, params: dict[str, Any]
         fields.text(params, "room_id", _ID),
         fields.boolean(params, "audio"),
         fields.boolean(params, "video"),
-        fields.text(params, "tag", core.config.limits.tag_length, ""),
+        fields.text(params, "tag", _TAG, ""),
     )
     return core.hub.run(outcome)
 

@@ -11,8 +11,8 @@ class IdSource:
         self._random_bytes = random_bytes
 
     def name(self, prefix: str) -> str:
-        """A prefix and 96 random bits in hex."""
-        return prefix + self._random_bytes(12).hex()
+        """A prefix and 64 random bits in hex."""
+        return prefix + self._random_bytes(8).hex()
 
     def secret(self) -> str:
         """128 random bits in hex: a room token."""

@@ -9,11 +9,11 @@ class Limits:
 
     rooms: int = 10_000
     rooms_per_participant: int = 8
-    members_per_room: int = 32
+    members_per_room: int = 16  # with these, the answer to room.join fits into one message
+    feeds_per_room: int = 16
     feeds_per_member: int = 8
-    subscriptions_per_member: int = 64
     audio_feeds_to_device: int = 1  # a small device plays one audio feed (DESIGN §4)
-    tag_length: int = 64  # characters
+    tag_length: int = 64  # characters of its JSON form
     delivery_ms: int = 10_000  # from voip.call until the phone must ring
     ring_ms: int = 60_000  # from ringing until somebody must answer
     grace_ms: int = 15_000  # from a lost connection until its calls and rooms are given up

@@ -1,6 +1,7 @@
 """Rooms of N: members, feeds, subscriptions, and events for the others (PROTOCOL.md §6)."""
 
 import hmac
+import json
 from typing import Any
 
 from callboard import codes
@@ -117,7 +118,7 @@ class Rooms:
             raise Refused(codes.INVALID_ARGUMENT, "feed_id: you receive this feed already")
         if not self._may_take(member, feed):
             raise Refused(
-                codes.QUOTA_SUBSCRIBE, "no more subscriptions: unsubscribe from one first"
+                codes.QUOTA_SUBSCRIBE, "a device receives one audio feed: unsubscribe first"
             )
         return self._subscribe_and_tell(room, member, feed)
 
@@ -216,21 +217,21 @@ class Rooms:
         for kind in wanted:
             if kind not in room.kinds:
                 raise Refused(codes.INVALID_ARGUMENT, f"{kind}: this room was made without {kind}")
-        if len(tag) > limits.tag_length:
-            limit = limits.tag_length
-            raise Refused(codes.INVALID_ARGUMENT, f"tag must have at most {limit} characters")
+        if len(json.dumps(tag)) - 2 > limits.tag_length:
+            text = f"tag must have at most {limits.tag_length} characters as JSON"
+            raise Refused(codes.INVALID_ARGUMENT, text)
         if len(member.feeds) + len(wanted) > limits.feeds_per_member:
             limit = limits.feeds_per_member
             raise Refused(codes.QUOTA_PUBLISH, f"a member may publish {limit} feeds in a room")
+        if len(room.feeds) + len(wanted) > limits.feeds_per_room:
+            limit = limits.feeds_per_room
+            raise Refused(codes.QUOTA_PUBLISH, f"a room holds {limit} feeds")
 
     def _may_take(self, member: Member, feed: Feed) -> bool:
-        limits = self._state.limits
-        if len(member.subscriptions) >= limits.subscriptions_per_member:
-            return False
         if member.role != DEVICE or feed.kind != AUDIO:
             return True
         audio = sum(1 for sub in member.subscriptions.values() if sub.feed.kind == AUDIO)
-        return audio < limits.audio_feeds_to_device
+        return audio < self._state.limits.audio_feeds_to_device
 
     def _announce(self, room: Room, publisher: Member, feed: Feed) -> None:
         """Tell the others of a new feed; auto-subscribers get the stream with the news."""

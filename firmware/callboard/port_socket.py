@@ -30,6 +30,9 @@ def _tcp_socket(family):
 try:
     from asyncio import core as _core
 
+    # EISCONN has no name on MicroPython; on Linux and lwIP it is 106, in newlib 127.
+    _NO_FAILURE = (106, 127, errno.EALREADY, errno.EINPROGRESS)
+
     async def resolve(host, port):
         """[(family, address)] of a host name. Blocks the board: never during a call."""
         found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
@@ -69,7 +72,7 @@ try:
             try:
                 raw.connect(address)  # asks for the outcome
             except OSError as error:
-                if error.errno not in (errno.EISCONN, errno.EALREADY, errno.EINPROGRESS):
+                if error.errno not in _NO_FAILURE:
                     raise
 
         async def start_tls(self, context, server_hostname):

@@ -20,12 +20,14 @@ _MAX_TRIES = 4  # addresses of one host
 _MAX_PAUSE_MS = 16
 
 _REASONS = {
-    "ECONNREFUSED": "nobody listens there",
-    "ECONNRESET": "it was reset by the other end",
-    "EPIPE": "the other end has closed it",
-    "EHOSTUNREACH": "the host cannot be reached",
-    "ENETUNREACH": "the network cannot be reached",
-    "ETIMEDOUT": "no answer",
+    errno.ECONNREFUSED: "nobody listens there",
+    errno.ECONNRESET: "it was reset by the other end",
+    errno.EHOSTUNREACH: "the host cannot be reached",
+    errno.ETIMEDOUT: "no answer",
+    # Without a name on MicroPython: EPIPE, and ENETUNREACH of Linux and of newlib
+    32: "the other end has closed it",
+    101: "the network cannot be reached",
+    114: "the network cannot be reached",
 }
 
 _addresses = {}  # (host, port) -> [(family, address)]: no look-up stalls a board twice
@@ -102,8 +104,8 @@ async def _resolve(host, port_number):
 def _explain(error, peer):
     found = tls_names.explain(error, peer)
     if found is None:
-        name = errno.errorcode.get(error.errno)
-        found = NetworkError("no connection to %s: %s" % (peer, _REASONS.get(name, error)))
+        reason = _REASONS.get(error.errno, error)
+        found = NetworkError("no connection to %s: %s" % (peer, reason))
     return found
 
 

@@ -2,7 +2,7 @@
 
 
 def implementations(name):
-    """The modules `pcm` or `wire` there are here: native one first, pure Python last."""
+    """The modules `pcm`, `wire` or `opus` there are here: native one first, pure Python last."""
     found = []
     for path in ("callboard_" + name, "callboard_native." + name, "callboard.pure." + name):
         try:

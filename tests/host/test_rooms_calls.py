@@ -1,0 +1,290 @@
+"""The engine's calls: every way they begin and end (PROTOCOL.md §4). No sockets, no clock."""
+
+import pytest
+
+from callboard import codes
+from callboard_host.relay.refusal import Refused
+from support.engine_world import EngineWorld, details, device, user
+
+BELL, ADA, BOB, GATE = device("bell"), user("ada"), user("bob"), device("gate")
+
+
+@pytest.fixture
+def world():
+    """Two devices and two users, all online."""
+    world = EngineWorld()
+    for who in (BELL, ADA, BOB, GATE):
+        world.connect(who)
+    return world
+
+
+def ringing(world):
+    call_id = world.call(BELL, ADA)
+    world.rings(call_id)
+    world.take(ADA)
+    return call_id
+
+
+def talking(world):
+    call_id = ringing(world)
+    world.answer(ADA, call_id)
+    world.take(BELL)
+    return call_id
+
+
+def is_over(world, call_id):
+    """Nothing of the call is left and both can be called again."""
+    assert not world.feeds and not world.routes
+    assert world.engine.next_deadline_ms() is None
+    assert world.hang_up(BELL, call_id) == {}
+    again = world.call(GATE, ADA)
+    world.hang_up(GATE, again)
+    return True
+
+
+def test_the_caller_hears_when_it_rings(world):
+    call_id = world.call(BELL, ADA)
+    assert call_id not in world.results
+    ((method, params),) = world.take(ADA)
+    assert method == "call.incoming"
+    assert (params["ring_ms"], params["state"], params["flavour"]) == (60_000, "ringing", 0)
+    world.rings(call_id)
+    assert world.results[call_id] == "ringing"
+
+
+def test_the_answer_connects_both_ways(world):
+    call_id = ringing(world)
+    media = world.answer(ADA, call_id)
+    ((method, params),) = world.take(BELL)
+    assert method == "call.answered"
+    assert 0 < params["visitor"] < 2**31
+    assert params["media"] == {"send": media["receive"], "receive": media["send"]}
+    assert media["send"]["ssrc"] != media["receive"]["ssrc"]
+    assert media["send"]["mid"] != media["receive"]["mid"]
+    assert world.routes == {
+        (ADA.key, media["send"]["ssrc"], BELL.key),
+        (BELL.key, media["receive"]["ssrc"], ADA.key),
+    }
+
+
+@pytest.mark.parametrize(
+    ("who", "reason"), [(BELL, "hung_up_by_caller"), (ADA, "hung_up_by_callee")]
+)
+def test_hang_up_tells_both(world, who, reason):
+    call_id = talking(world)
+    world.hang_up(who, call_id)
+    by = "caller" if who is BELL else "callee"
+    assert world.ended(BELL) == world.ended(ADA) == [(reason, by)]
+    assert is_over(world, call_id)
+
+
+def test_cancel_before_the_answer(world):
+    call_id = ringing(world)
+    world.hang_up(BELL, call_id)
+    assert world.ended(BELL) == world.ended(ADA) == [("cancelled", "caller")]
+    assert is_over(world, call_id)
+
+
+def test_cancel_before_it_rings(world):
+    call_id = world.call(BELL, ADA)
+    world.hang_up(BELL, None)  # the caller does not know the call_id yet
+    assert world.results[call_id] == codes.AVT_FAILED
+    assert world.ended(BELL) == []
+    assert world.ended(ADA) == [("cancelled", "caller")]
+    world.rings(call_id)  # the late acknowledgement changes nothing
+    assert is_over(world, call_id)
+
+
+def test_reject(world):
+    call_id = ringing(world)
+    world.run(world.engine.reject(ADA.key, call_id, world.now_ms))
+    assert world.ended(BELL) == world.ended(ADA) == [("rejected", "callee")]
+    assert is_over(world, call_id)
+
+
+def test_hanging_up_a_ringing_phone_rejects(world):
+    call_id = ringing(world)
+    world.hang_up(ADA, call_id)
+    assert world.ended(BELL) == [("rejected", "callee")]
+
+
+@pytest.mark.parametrize("step", ["answer", "reject", "hang_up"])
+def test_a_phone_may_act_before_it_has_acknowledged(world, step):
+    call_id = world.call(BELL, ADA)
+    if step == "answer":
+        world.answer(ADA, call_id)
+    else:
+        arguments = (ADA.key, call_id, world.now_ms)
+        world.run(getattr(world.engine, step)(*arguments))
+    assert world.results[call_id] == "ringing"
+
+
+def test_nobody_answers(world):
+    call_id = ringing(world)
+    world.advance(59_999)
+    assert world.ended(BELL) == []
+    world.advance(1)
+    assert world.ended(BELL) == world.ended(ADA) == [("timeout", "network")]
+    assert is_over(world, call_id)
+
+
+def test_the_phone_cannot_be_reached(world):
+    call_id = world.call(BELL, user("offline"))
+    world.advance(10_000)
+    assert world.results[call_id] == codes.TIMEOUT
+    assert world.ended(BELL) == []
+    assert "user:offline" not in world.engine._state.participants
+
+
+def test_a_phone_that_comes_online_in_time_rings(world):
+    late = user("late")
+    call_id = world.call(BELL, late)
+    world.advance(9_000)
+    assert world.connect(late) is None
+    assert [method for method, _ in world.take(late)] == ["call.incoming"]
+    world.rings(call_id)
+    assert world.results[call_id] == "ringing"
+
+
+def test_a_new_session_is_invited_again(world):
+    call_id = world.call(BELL, ADA)
+    world.take(ADA)
+    world.disconnect(ADA)
+    assert world.connect(ADA) is None
+    assert [method for method, _ in world.take(ADA)] == ["call.incoming"]
+    world.rings(call_id)
+    assert world.connect(ADA)["state"] == "ringing"  # acknowledged: part of the snapshot instead
+    assert world.take(ADA) == []
+
+
+@pytest.mark.parametrize("code", [codes.AVT_BUSY, codes.STORAGE])
+def test_the_phone_refuses_to_ring(world, code):
+    call_id = world.call(BELL, ADA)
+    world.run(world.engine.invitation_refused(call_id, code, "no"))
+    expected = codes.AVT_BUSY if code == codes.AVT_BUSY else codes.TIMEOUT
+    assert world.results[call_id] == expected
+    assert world.ended(ADA) == world.ended(BELL) == []
+    assert is_over(world, call_id)
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_busy(world, answered):
+    if answered:
+        talking(world)
+    else:
+        ringing(world)
+    for caller, callee in ((GATE, ADA), (BELL, BOB)):
+        with pytest.raises(Refused) as refused:
+            world.call(caller, callee)
+        assert refused.value.code == codes.AVT_BUSY
+    assert len(world.engine._state.calls) == len(world.engine._state.rooms) == 1
+    world.call(GATE, BOB)  # two others may
+
+
+def test_a_user_who_is_being_called_is_busy(world):
+    world.call(BELL, ADA)
+    with pytest.raises(Refused) as refused:
+        world.call(GATE, ADA)
+    assert refused.value.code == codes.AVT_BUSY
+
+
+@pytest.mark.parametrize("lost", [BELL, ADA])
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_lost_end_aborts_after_the_grace_time(world, lost, answered):
+    call_id = talking(world) if answered else ringing(world)
+    other = ADA if lost is BELL else BELL
+    world.disconnect(lost)
+    world.advance(14_999)
+    assert world.ended(other) == []
+    world.advance(1)
+    assert world.ended(other) == [("aborted", "network")]
+    assert lost.key not in world.present
+    assert not world.feeds and not world.engine._state.calls and call_id
+
+
+@pytest.mark.parametrize("resumed", [True, False])
+def test_an_end_that_comes_back_keeps_its_call(world, resumed):
+    call_id = talking(world)
+    world.disconnect(BELL)
+    world.advance(14_999)
+    call = world.connect(BELL, resumed)
+    assert (call["call_id"], call["state"]) == (call_id, "talking")
+    assert call["media"]["send"]["ssrc"] and call["visitor"]
+    world.advance(100_000)
+    assert world.ended(ADA) == []
+    assert len(world.routes) == 2
+
+
+def test_a_caller_lost_before_it_rings_cancels_the_invitation(world):
+    call_id = world.call(BELL, ADA)
+    world.take(ADA)
+    world.run(world.engine.expire(BELL.key))
+    assert world.ended(ADA) == [("aborted", "network")]
+    assert call_id not in world.results  # nobody is left to hear it
+
+
+def test_a_callee_lost_while_inviting_may_come_back(world):
+    call_id = world.call(BELL, ADA)
+    world.run(world.engine.expire(ADA.key))
+    world.connect(ADA)
+    world.rings(call_id)
+    assert world.results[call_id] == "ringing"
+
+
+def test_only_the_callee_answers_and_only_once(world):
+    call_id = ringing(world)
+    for who in (BOB, BELL):
+        with pytest.raises(Refused) as refused:
+            world.answer(who, call_id)
+        assert refused.value.code == codes.ROOM_INVALID
+    world.answer(ADA, call_id)
+    for act in (world.answer, lambda who, c: world.engine.reject(who.key, c, world.now_ms)):
+        with pytest.raises(Refused) as refused:
+            act(ADA, call_id)
+        assert refused.value.code == codes.AVT_WRONG_ORDER
+    world.hang_up(BELL, call_id)
+    with pytest.raises(Refused) as refused:
+        world.answer(ADA, call_id)
+    assert refused.value.code == codes.ROOM_INVALID
+
+
+def test_a_stranger_cannot_hang_up(world):
+    call_id = talking(world)
+    assert world.hang_up(BOB, call_id) == {}
+    assert len(world.engine._state.calls) == 1
+
+
+def test_an_answer_without_pcmu_is_refused_and_changes_nothing(world):
+    call_id = ringing(world)
+    with pytest.raises(Refused) as refused:
+        world.answer(ADA, call_id, codecs=("opus",))
+    assert refused.value.code == codes.INVALID_ARGUMENT
+    assert not world.feeds
+    world.answer(ADA, call_id, codecs=("opus", "pcmu"))
+
+
+def test_the_room_of_a_call_is_closed_to_the_room_api(world):
+    talking(world)
+    (room,) = world.engine._state.rooms.values()
+    with pytest.raises(Refused) as refused:
+        world.engine.join_room(BOB.key, room.room_id, room.token, True)
+    assert refused.value.code == codes.ROOM_INVALID
+    with pytest.raises(Refused):
+        world.engine.leave_room(ADA.key, room.room_id)
+
+
+def test_no_room_left():
+    world = EngineWorld(rooms=1)
+    for who in (BELL, ADA, BOB, GATE):
+        world.connect(who)
+    world.call(BELL, ADA)
+    with pytest.raises(Refused) as refused:
+        world.call(GATE, BOB)
+    assert refused.value.code == codes.CALL_NO_ROOM
+    assert len(world.engine._state.calls) == 1
+
+
+def test_a_client_that_is_not_connected_cannot_call(world):
+    with pytest.raises(Refused) as refused:
+        world.engine.call("device:ghost", ADA, details(), 0)
+    assert refused.value.code == codes.NOT_INITIALISED

@@ -4,7 +4,6 @@ The capture device is the clock: its full frame wakes the session, which does bo
 one go. From capture to the transport and from receive() to the speaker nothing is allocated.
 """
 
-import asyncio
 import gc
 
 from ..errors import CallboardError
@@ -17,7 +16,8 @@ from .playout import PlayoutPath
 from .rtp import RtpReceiver, RtpSender, check_stream
 from .stats import HeapMeter, Histogram
 
-_HOUSEKEEPING_TICKS = const(50)  # once a second
+_SAMPLE_TICKS = const(50)  # the heap is looked at once a second
+_KEPT_TICKS = const(250)  # and collected every 5 s, first after one second
 _CPU_STEP_US = const(25)
 _DELAY_STEP_MS = const(1)
 
@@ -126,26 +126,26 @@ class AudioSession:
 
     async def run(self):
         """Start the devices and keep the frames going until cancelled; then stop the devices."""
-        gc.collect()
-        self._heap_before = heap_used()
         self._heap = HeapMeter(self._clock)
         self.start()
-        cancelled = False
         try:
             while True:
                 await self._tick_of_microphone()
                 self.tick()
-                if self._ticks % _HOUSEKEEPING_TICKS == 0:
-                    self._heap.sample()
-        except asyncio.CancelledError:
-            cancelled = True  # raised again below, when nothing of it is on the heap any more
+                if self._ticks % _SAMPLE_TICKS == 0:
+                    self._look_at_heap()
         finally:
             self.stop()
-        gc.collect()
-        if self._heap_before is not None:
-            self._heap_growth = heap_used() - self._heap_before
-        if cancelled:
-            raise asyncio.CancelledError()
+
+    def _look_at_heap(self):
+        """Sample what is allocated; now and then what is kept, seen from the same place each time."""
+        if self._ticks % _KEPT_TICKS == _SAMPLE_TICKS and heap_used() is not None:
+            gc.collect()
+            used = heap_used()
+            if self._heap_before is None:  # by now everything has run once and made what it keeps
+                self._heap_before = used
+            self._heap_growth = used - self._heap_before
+        self._heap.sample()
 
     def _tick_of_microphone(self):
         return self.capture.microphone.tick
@@ -211,8 +211,8 @@ class AudioSession:
     def stats(self):
         """Counters and figures of the session: integers, and {"p50", "p95", "max"} of integers.
 
-        `heap_growth_bytes` is known after run() has ended; it and `allocated_bytes_per_s` are None
-        on CPython.
+        `heap_growth_bytes`: what was kept between one second and the last look (every 5 s), after
+        collecting. It and `allocated_bytes_per_s` are None on CPython.
         """
         capture, playout, jitter = self.capture, self.playout, self.jitter
         return {

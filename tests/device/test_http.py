@@ -119,7 +119,7 @@ async def test_bad_responses_are_protocol_errors():
 
 
 async def test_bad_content_is_a_protocol_error():
-    for body in (b"\xff\xfe", b"nope", b'{"a": }', b"1 2"):
+    for body in (b"\xff\xfe", b"nope", b"1 2"):
         response = b"HTTP/1.1 200 OK\r\n\r\n" + body
         async with Server(answer(response)) as server:
             found = await http.get("http://127.0.0.1:%d/" % server.port)

@@ -14,6 +14,7 @@ from .voip import call as calls
 from .voip.client import Client
 
 CLOSE_MS = 8000
+BOOT_COLLECT = 8192  # bytes: what loads now stays, and must not be scattered among garbage
 _EVENT_OF_STATE = {
     calls.CALLING: "calling",
     calls.RINGING: "ringing",
@@ -23,6 +24,7 @@ _EVENT_OF_STATE = {
 
 def run(board):
     """Run until the platform says quit. Returns the exit status: 0, or 1 when it could not start."""
+    port.collect_every(BOOT_COLLECT)
     try:
         hardware = platform.create(board)
     except CallboardError as error:
@@ -181,6 +183,7 @@ class App:
     def on_notify(self, event, visitor, channel, stream_type):
         if event == codes.EVENT_P2P_PEER_READY:
             self._log.info("ready to call")
+            port.collect_every(-1)
             self._emit("ready")
 
     def on_call_state(self, state, reason):

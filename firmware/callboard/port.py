@@ -215,6 +215,15 @@ def heap_used():
     return gc.mem_alloc() if hasattr(gc, "mem_alloc") else None
 
 
+def collect_every(n):
+    """Collect garbage whenever n bytes were allocated (-1: only when there is no room).
+
+    Small steps while a program starts keep the heap from being fragmented. Nothing on CPython.
+    """
+    if hasattr(gc, "threshold"):
+        gc.threshold(n)
+
+
 def implementation():
     """Which Python runs us: {"implementation", "version", "bits"}."""
     return {

@@ -11,6 +11,7 @@ new one, or when it refused us.
 """
 
 import asyncio
+import gc
 
 from .. import codes, port
 from ..core.backoff import Backoff
@@ -185,9 +186,12 @@ class Link:
 
     async def _one_connection(self):
         """Run one connection to its end. Returns the CallboardError that ended it."""
+        gc.collect()  # a connection needs one large piece of memory, for its messages
         try:
             socket = await self._connect(self._url, tls=self._tls)
-        except CallboardError as error:
+        except (CallboardError, MemoryError) as error:
+            if isinstance(error, MemoryError):  # the next attempt may find some
+                error = NetworkError("no memory for a connection: %s" % error)
             self._report("link", error)
             self._drop(error)
             return error

@@ -1,6 +1,7 @@
 """The WebSocket client against a server that does what servers may do, and what they may not."""
 
 import asyncio
+import json
 
 from callboard import port
 from callboard.errors import InvalidArgument, NetworkError, ProtocolError, TimedOut
@@ -253,6 +254,21 @@ async def test_what_is_too_long_is_not_sent():
                 pass
         await ws.send_text("x" * 100)
         assert await received(ws) == (TEXT, b"x" * 100)
+        await ws.close()
+
+
+async def test_text_that_is_no_unicode_is_not_sent():
+    text = json.loads('["\\ud83d"]')[0]  # half a character, as JSON may hold it
+    async with serve(echo) as server:
+        ws = await open_to(server)
+        await error_of(InvalidArgument, ws.send_text(text))
+        try:
+            ws.send_text_nowait("x" + text)
+            raise AssertionError("sent")
+        except InvalidArgument:
+            pass
+        await ws.send_text("\U0001f600")
+        assert await received(ws) == (TEXT, b"\xf0\x9f\x98\x80")
         await ws.close()
 
 

@@ -30,10 +30,16 @@ def command_and_env(python: str) -> tuple[list[str], dict[str, str]]:
     return [str(binary), "-X", "heapsize=2M"], {**os.environ, "MICROPYPATH": path}
 
 
+def options_line(options: dict) -> bytes:
+    """What a program reads from its standard input (an argument may have 255 bytes only)."""
+    # MicroPython does not put the halves of an escaped surrogate pair together.
+    return json.dumps(options, ensure_ascii=False).encode() + b"\n"
+
+
 async def run_program(
     python: str, program: str, options: dict, preload: Path | None = None, timeout_s: float = 30
 ) -> dict:
-    """Run a program with `options` (JSON, its only argument); the JSON of its last line.
+    """Run a program with `options` (a line of JSON on stdin); the JSON of its last line.
 
     `preload`: a library for LD_PRELOAD. AssertionError with its output when it fails.
     """
@@ -43,13 +49,13 @@ async def run_program(
     process = await asyncio.create_subprocess_exec(
         *command,
         str(PROGRAMS / program),
-        json.dumps(options),
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env=env,
     )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), timeout_s)
+        output, _ = await asyncio.wait_for(process.communicate(options_line(options)), timeout_s)
     finally:
         if process.returncode is None:
             process.kill()

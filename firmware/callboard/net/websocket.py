@@ -6,7 +6,6 @@ receiving included, is plain asyncio.
 """
 
 import asyncio
-import hashlib
 from binascii import b2a_base64
 
 from .. import port
@@ -28,15 +27,17 @@ from .ws_parser import (
     TEXT,
     Parser,
     WebSocketError,
+    valid_utf8,
 )
+from .ws_upgrade import UpgradeRefused, check_upgrade, upgrade_request  # noqa: F401
 
 HEADROOM = 14  # free bytes that a frame's header needs before its payload
 _KEYS = port.const(256)  # bytes of mask keys: 64 frames
 _KEYS_LOW = port.const(128)
 _MEDIA_PENDING = port.const(1024)  # bytes that may wait before media is dropped instead
 _CLOSE_MS = 1000  # how long close() waits for the other end
+_MAX_DISCARD = port.const(262144)  # bytes of a server that goes on sending after the close
 _MAX_CONTROL = port.const(125)
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class WebSocketClosed(NetworkError):
@@ -48,14 +49,6 @@ class WebSocketClosed(NetworkError):
         super().__init__("the WebSocket was closed (%d%s)" % (code_received, words))
         self.code_received = code_received
         self.reason = reason
-
-
-class UpgradeRefused(NetworkError):
-    """The server answered with HTTP status `.status` instead of opening a WebSocket."""
-
-    def __init__(self, status, reason):
-        super().__init__("the server refused the WebSocket: %d %s" % (status, reason))
-        self.status = status
 
 
 async def connect(
@@ -101,7 +94,7 @@ async def _connect(target, tls, request, parser, limits, clock, random):
     )
     try:
         key = b2a_base64(random(16)).strip()
-        await stream.write(_upgrade(target, key, protocol, headers))
+        await stream.write(upgrade_request(target, key, protocol, headers))
         response = ResponseParser(max_body=4096)
         await http.receive(stream, response)
         check_upgrade(response, key, protocol)
@@ -114,38 +107,15 @@ async def _connect(target, tls, request, parser, limits, clock, random):
         raise
 
 
-def _upgrade(target, key, protocol, headers):
-    lines = [
-        "GET %s HTTP/1.1" % target.target,
-        "Host: " + target.authority,
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        "Sec-WebSocket-Key: " + key.decode(),
-        "Sec-WebSocket-Version: 13",
-    ]
-    if protocol is not None:
-        lines.append("Sec-WebSocket-Protocol: " + protocol)
-    for name, value in (headers or {}).items():
-        lines.append(http.header_line(name, value))
-    lines.append("\r\n")
-    return "\r\n".join(lines).encode()
-
-
-def check_upgrade(response, key, protocol):
-    """Raise unless a ResponseParser holds the right answer to the upgrade (RFC 6455 §4.1)."""
-    if response.status != 101:
-        raise UpgradeRefused(response.status, response.reason)
-    headers = response.headers
-    tokens = headers.get("connection", "").lower().replace(" ", "").split(",")
-    if headers.get("upgrade", "").lower() != "websocket" or "upgrade" not in tokens:
-        raise ProtocolError("the server did not upgrade to WebSocket")
-    accept = b2a_base64(hashlib.sha1(key + _GUID).digest()).strip().decode()
-    if headers.get("sec-websocket-accept") != accept:
-        raise ProtocolError("the server's Sec-WebSocket-Accept is wrong")
-    if headers.get("sec-websocket-protocol") != protocol:
-        raise ProtocolError("the server does not speak the subprotocol %s" % protocol)
-    if "sec-websocket-extensions" in headers:
-        raise ProtocolError("the server chose a WebSocket extension nobody offered")
+def _utf8(text):
+    # MicroPython's json.loads leaves surrogates in a str, and its encode() lets them pass.
+    try:
+        data = text.encode()
+    except UnicodeError:
+        data = b""
+    if (text and not data) or (len(data) != len(text) and not valid_utf8(data)):
+        raise InvalidArgument("text holds half of a surrogate pair")
+    return data
 
 
 class WebSocket:
@@ -276,7 +246,7 @@ class WebSocket:
 
     def _text_frames(self, text, fragment):
         """A buffer with the message, in frames of at most `fragment` bytes; (buffer, from, to)."""
-        data = text.encode()
+        data = _utf8(text)
         if len(data) > self._max_text:
             raise InvalidArgument("text message longer than %d bytes" % self._max_text)
         if not fragment or len(data) <= fragment:
@@ -371,7 +341,8 @@ class WebSocket:
         self.close_code = code
         self.close_reason = reason
         self._stream.flush()
-        self._stream.close()
+        if code == ABNORMAL or self._receiving:
+            self._stream.close()
         self._ended.set()
         self._wake.set()
 
@@ -386,3 +357,20 @@ class WebSocket:
                 await self._stream.drain()
             except NetworkError:
                 return  # the stream keeps the reason and gives it to the receiver
+        await self._linger()
+
+    async def _linger(self):
+        """Leave the end of TCP to the server (§7.1.1): to close with unread bytes in the buffer
+        would reset the connection and lose our close frame."""
+        view = memoryview(self._parser.buffer)
+        try:
+            await run_with_timeout(_CLOSE_MS, self._discard(view), "closing")
+        except NetworkError:
+            pass  # the server may take its time, or have gone: it is over for us
+        self._stream.close()
+
+    async def _discard(self, view):
+        left = _MAX_DISCARD
+        while left > 0:
+            count = await self._stream.readinto(view)
+            left -= count or left

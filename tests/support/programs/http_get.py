@@ -34,4 +34,4 @@ async def main(options):
         return {"error": type(error).__name__, "message": error.message}
 
 
-print(json.dumps(asyncio.run(main(json.loads(sys.argv[1])))))
+print(json.dumps(asyncio.run(main(json.loads(sys.stdin.readline())))))

@@ -9,11 +9,12 @@ import asyncio
 
 from . import __version__, codes, platform, port
 from .core.supervisor import Supervisor
-from .errors import CallboardError, NotRegistered
+from .errors import CallboardError, NotRegistered, RemoteError
 from .voip import call as calls
 from .voip.client import Client
 
 CLOSE_MS = 8000
+REFUSED_MS = 60000  # after the relay did not accept our key
 BOOT_COLLECT = 8192  # bytes: what loads now stays, and must not be scattered among garbage
 _EVENT_OF_STATE = {
     calls.CALLING: "calling",
@@ -110,14 +111,27 @@ class App:
         settings, client = self._settings, self._client
         if client.level != "voip":
             await self._hardware.network_up()
-            await client.init_voip(
-                settings.flavour, self._store, settings.model_id, settings.sn, settings.wxa_appid
-            )
-        if not client.is_registered():
+            await self._init_voip()
+        if client.is_registered():
+            return
+        try:
             if not settings.ticket:
                 raise NotRegistered("the device is not registered, and board.TICKET is empty")
             await client.register(settings.ticket)
             self._emit("registered")
+        except (NotRegistered, RemoteError) as error:
+            self._failed(error)  # the same ticket would be refused again
+            self._log.error("it needs a (new) ticket and a restart")
+
+    async def _init_voip(self):
+        """Identity, key store, first connection. A refusal is not asked for again at once."""
+        it = self._settings
+        try:
+            await self._client.init_voip(it.flavour, self._store, it.model_id, it.sn, it.wxa_appid)
+        except RemoteError as error:
+            self._failed(error)
+            await self._hardware.clock.sleep_ms(REFUSED_MS)
+            raise
 
     async def _console(self):
         await self._hardware.read_console(self._button, self._quit.set)

@@ -1,0 +1,401 @@
+"""The application on a scripted board: button, LED, events, and that it comes back by itself."""
+
+import asyncio
+
+from fake_relay import FakeRelay, fixed_random
+from support import FakeClock, raises, settle
+from voip_bench import media, rtp_packet
+
+from callboard import codes, keystore
+from callboard.app import App
+from callboard.errors import InvalidArgument
+from callboard.keystore import RamDevice
+from callboard.log import Log
+from callboard.media.devices import NullMicrophone, NullSpeaker
+from callboard.platform.settings import Settings
+from callboard.voip.client import Client
+from callboard.voip.registration import KEY_NAME
+
+KEY = bytes(range(32))
+
+
+class BoardConstants:
+    """What a board.py holds."""
+
+    RELAY_URL = "https://relay.test:8443"
+    RELAY_CA = "ca.der"
+    MODEL_ID = "doorbell"
+    SN = "SN1"
+    WXA_APPID = "wxdemo"
+    OPEN_ID = "user1"
+    TICKET = "ticket-1"
+
+
+class Hardware:
+    """A platform whose lines the test writes and reads."""
+
+    def __init__(self, clock, constants, registered):
+        self.settings = Settings(constants)
+        self.clock = clock
+        self.lines = []
+        self.log = Log(self.lines.append, clock, "D")
+        self.events = []
+        self.leds = []
+        self.closed = 0
+        self.broken_microphone = False
+        self.store = keystore.open(RamDevice(), identity=False)
+        if registered:
+            self.store.put(KEY_NAME, KEY)
+        self._quit = asyncio.Event()
+        self.press = None
+
+    def emit(self, event, fields=None):
+        self.events.append((event, fields or {}))
+
+    def led(self, state):
+        if not self.leds or self.leds[-1] != state:
+            self.leds.append(state)
+
+    async def read_console(self, on_button, on_quit):
+        self.press = lambda action="press": on_button(action)
+        await self._quit.wait()
+        on_quit()
+
+    def quit(self):
+        self._quit.set()
+
+    async def network_up(self):
+        pass
+
+    def tls(self):
+        return "context"
+
+    def open_store(self):
+        return self.store
+
+    def microphone(self):
+        if self.broken_microphone:
+            raise InvalidArgument("cannot read microphone.wav")
+        return NullMicrophone(16000, self.clock)
+
+    def speaker(self):
+        return NullSpeaker(16000, self.clock)
+
+    def close(self):
+        self.closed += 1
+
+
+class Rig:
+    """The application on its board, beside a relay."""
+
+    def __init__(self, registered=True, constants=BoardConstants, post=None):
+        self.clock = FakeClock()
+        self.relay = FakeRelay(self.clock)
+        self.relay.answers["voip.call"] = self._called
+        self.calls = 0
+        self.hardware = Hardware(self.clock, constants, registered)
+        client = Client(
+            clock=self.clock,
+            connect=self.relay.connect,
+            post=post,
+            random=fixed_random,
+            set_time=lambda ms: None,
+        )
+        self.app = App(self.hardware, client)
+        self.task = None
+
+    def _called(self, params):
+        self.calls += 1
+        return {"call_id": "c%d" % self.calls}
+
+    async def boot(self):
+        """Start, online and ready."""
+        self.task = asyncio.create_task(self.app.main())
+        await settle()
+        self.relay.push("voip.peer_ready", {})
+        await settle()
+
+    def names(self):
+        return [name for name, fields in self.hardware.events]
+
+    def fields(self, event):
+        return [fields for name, fields in self.hardware.events if name == event]
+
+    async def press(self):
+        self.hardware.press()
+        await settle()
+
+    async def answer(self):
+        call_id = "c%d" % self.calls
+        self.relay.push("call.answered", {"call_id": call_id, "visitor": 1, "media": media()})
+        await settle()
+
+    async def end(self, reason, by):
+        call_id = "c%d" % self.calls
+        self.relay.push("call.ended", {"call_id": call_id, "reason": reason, "by": by})
+        await settle()
+
+    async def off(self):
+        """Quit; returns the exit status."""
+        self.hardware.quit()
+        await self.clock.run(50)
+        return await self.task
+
+
+async def test_boots_online_and_ready():
+    rig = Rig()
+    await rig.boot()
+    assert rig.names() == ["boot", "online", "ready"]
+    boot = rig.fields("boot")[0]
+    assert boot["bits"] in (32, 64) and boot["implementation"] and boot["firmware"]
+    assert rig.hardware.leds == ["off", "on"]
+    assert await rig.off() == 0
+    assert rig.hardware.closed == 1 and rig.relay.socket.sent_close == (1000, "")
+
+
+# covers: V-30, V-41
+async def test_a_call_from_button_to_button():
+    rig = Rig()
+    await rig.boot()
+    await rig.press()
+    assert rig.relay.requests[-1][1]["open_id"] == "user1"
+    assert rig.hardware.leds[-1] == "blink"
+    await rig.answer()
+    assert rig.hardware.leds[-1] == "on"
+    for n in range(20):
+        rig.relay.media(rtp_packet(n, n * 160))
+        await rig.clock.run(20)
+    await rig.press()
+    await rig.clock.run(20)
+    assert rig.names()[3:] == [
+        "button",
+        "calling",
+        "ringing",
+        "answered",
+        "audio_first",
+        "button",
+        "stats",
+        "ended",
+    ]
+    assert rig.fields("ended") == [{"reason": codes.END_HUNG_UP_BY_CALLER}]
+    assert rig.fields("stats")[0]["frames_received"] == 20
+    assert rig.relay.methods().count("call.hang_up") == 1
+    assert await rig.off() == 0
+
+
+async def test_far_end_hangs_up_rejects_or_does_not_answer():
+    rig = Rig()
+    await rig.boot()
+    for reason, by in (
+        (codes.END_HUNG_UP_BY_CALLEE, "callee"),
+        (codes.END_REJECTED, "callee"),
+        (codes.END_TIMEOUT, "network"),
+    ):
+        await rig.press()
+        if reason == codes.END_HUNG_UP_BY_CALLEE:
+            await rig.answer()
+            await rig.clock.run(100)
+        await rig.end(reason, by)
+        await rig.clock.run(20)
+        assert rig.fields("ended")[-1] == {"reason": reason}
+        assert rig.hardware.leds[-1] == "on"
+    assert rig.calls == 3 and len(rig.fields("stats")) == 1
+    await rig.off()
+
+
+async def test_release_and_long_are_reported_only():
+    rig = Rig()
+    await rig.boot()
+    for action in ("release", "long"):
+        rig.hardware.press(action)
+    await settle()
+    assert rig.calls == 0
+    assert rig.fields("button") == [{"action": "release"}, {"action": "long"}]
+    await rig.off()
+
+
+async def test_press_before_it_is_ready_says_why():
+    rig = Rig()
+    rig.relay.unreachable = True
+    rig.task = asyncio.create_task(rig.app.main())
+    await settle()
+    await rig.press()
+    assert rig.fields("error")[0]["code"] == codes.AVT_WRONG_ORDER
+    assert await rig.off() == 0
+
+
+async def test_refused_call_is_an_error_and_the_next_one_works():
+    rig = Rig()
+    await rig.boot()
+
+    def refuse(params):
+        raise InvalidArgument("the user has not authorised this device", -8)
+
+    rig.relay.answers["voip.call"] = refuse
+    await rig.press()
+    message = "the user has not authorised this device"
+    assert rig.fields("error") == [{"code": -8, "message": message}]
+    assert rig.hardware.leds[-1] == "on" and "ended" not in rig.names()
+    rig.relay.answers["voip.call"] = rig._called
+    await rig.press()
+    assert rig.names()[-1] == "ringing"
+    await rig.off()
+
+
+# covers: V-68
+async def test_relay_restarted_in_a_call_and_the_next_call_works():
+    rig = Rig()
+    await rig.boot()
+    await rig.press()
+    await rig.answer()
+    await rig.clock.run(100)
+    rig.relay.unreachable = True
+    rig.relay.restart()
+    await settle()
+    assert rig.names()[-1] == "offline" and rig.hardware.leds[-1] == "off"
+    await rig.clock.run(3000)
+    rig.relay.unreachable = False
+    await rig.clock.run(10000)
+    assert rig.fields("ended") == [{"reason": codes.END_ABORTED}]
+    assert rig.fields("online") and rig.hardware.leds[-1] == "on"
+    rig.relay.push("voip.peer_ready", {})
+    await settle()
+    await rig.press()
+    await rig.answer()
+    assert rig.names()[-1] == "answered"
+    await rig.off()
+    assert rig.hardware.closed == 1
+
+
+async def test_comes_online_when_the_relay_does():
+    rig = Rig()
+    rig.relay.unreachable = True
+    rig.task = asyncio.create_task(rig.app.main())
+    await rig.clock.run(25000)
+    assert rig.fields("error")[0]["code"] == codes.TIMEOUT  # the bound of init_voip
+    rig.relay.unreachable = False
+    await rig.clock.run(60000)
+    assert "online" in rig.names() and rig.hardware.leds[-1] == "on"
+    assert await rig.off() == 0
+
+
+async def test_wrong_key_is_said_and_not_hammered():
+    rig = Rig()
+    rig.relay.refusal = (codes.UNAUTHENTICATED, "wrong key")
+    rig.task = asyncio.create_task(rig.app.main())
+    await rig.clock.run(50000)
+    assert rig.fields("error") == [{"code": codes.UNAUTHENTICATED, "message": "wrong key"}]
+    assert rig.relay.attempts == 1
+    await rig.clock.run(20000)
+    assert rig.relay.attempts == 2
+    assert await rig.off() == 0
+
+
+class Answer:
+    def __init__(self, status_code, body):
+        self.status_code = status_code
+        self._body = body
+
+    def json(self):
+        return self._body
+
+
+# covers: V-15
+async def test_registers_with_its_ticket_first():
+    tickets = []
+
+    async def post(url, **options):
+        tickets.append(options["json"]["ticket"])
+        return Answer(200, {"device_key": "00" * 32})
+
+    rig = Rig(registered=False, post=post)
+    await rig.boot()
+    assert rig.names() == ["boot", "registered", "online", "ready"]
+    assert tickets == ["ticket-1"] and rig.hardware.store.get(KEY_NAME) == bytes(32)
+    await rig.press()
+    assert rig.names()[-1] == "ringing"
+    await rig.off()
+
+
+async def test_bad_ticket_is_said_once_and_never_used_again():
+    tickets = []
+
+    async def post(url, **options):
+        tickets.append(options["json"]["ticket"])
+        return Answer(400, {"error": {"code": -10008, "message": "the ticket has expired"}})
+
+    rig = Rig(registered=False, post=post)
+    rig.task = asyncio.create_task(rig.app.main())
+    await rig.clock.run(120000)
+    assert rig.fields("error") == [{"code": -10008, "message": "the ticket has expired"}]
+    assert tickets == ["ticket-1"] and rig.relay.attempts == 0
+    assert await rig.off() == 0
+
+
+async def test_device_that_cannot_start_says_so_and_stops():
+    rig = Rig()
+    rig.hardware.broken_microphone = True
+    rig.task = asyncio.create_task(rig.app.main())
+    await settle()
+    assert await rig.task == 1
+    assert rig.fields("error")[0]["message"] == "cannot read microphone.wav"
+    assert rig.hardware.closed == 1
+
+
+async def test_quit_in_a_call_hangs_up():
+    rig = Rig()
+    await rig.boot()
+    await rig.press()
+    await rig.answer()
+    await rig.clock.run(100)
+    assert await rig.off() == 0
+    assert rig.relay.methods()[-1] == "call.hang_up"
+    assert rig.names()[-3:] == ["stats", "ended", "offline"] and rig.hardware.closed == 1
+    await rig.app.close()
+    assert rig.hardware.closed == 1
+
+
+async def test_cancelled_as_by_ctrl_c_it_leaves_cleanly():
+    rig = Rig()
+    await rig.boot()
+    await rig.press()
+    rig.task.cancel()
+    await rig.clock.run(50)
+    try:
+        await rig.task
+    except asyncio.CancelledError:
+        pass
+    assert rig.relay.methods()[-1] == "call.hang_up" and rig.hardware.closed == 1
+
+
+def changed(**constants):
+    """A board module with some constants changed."""
+
+    class Board(BoardConstants):
+        pass
+
+    for name in constants:
+        setattr(Board, name, constants[name])
+    return Board
+
+
+def test_settings_name_what_is_wrong():
+    settings = Settings(changed(RELAY_CA=None, RELAY_LEAF_SHA256="AB:" * 31 + "ab"))
+    assert settings.relay_leaf_sha256 == b"\xab" * 32
+    assert settings.audio_rate == 16000 and settings.flavour == 0 and settings.ticket == "ticket-1"
+    for name, value in (
+        ("RELAY_URL", None),
+        ("RELAY_CA", None),
+        ("RELAY_CA", 5),
+        ("RELAY_LEAF_SHA256", "abcd"),
+        ("MODEL_ID", None),
+        ("SN", 5),
+        ("FLAVOUR", 3),
+        ("FLAVOUR", True),
+        ("TICKET", None),
+        ("AUDIO_RATE", 44100),
+        ("AUDIO_RATE", "8000"),
+        ("AUDIO_PPM", 5000),
+    ):
+        error = raises(InvalidArgument, Settings, changed(**{name: value}))
+        assert name in error.message, error.message

@@ -1,6 +1,7 @@
 """The WebSocket client against a server that does what servers may do, and what they may not."""
 
 import asyncio
+import gc
 import json
 
 from callboard import port
@@ -497,3 +498,25 @@ async def test_a_peer_that_breaks_the_protocol_is_told_why():
             await port.sleep_ms(20)
         assert answer[0][0] == CLOSE, data
         assert answer[0][1][0] << 8 | answer[0][1][1] == code
+
+
+async def test_connecting_again_and_again_leaves_nothing_behind():
+    async with serve(echo) as server:
+        used = []
+        for round_ in range(30):
+            ws = await open_to(server)
+            await ws.send_text("hello")
+            assert await received(ws) == (TEXT, b"hello")
+            if round_ % 3 == 0:
+                ws._stream.close()  # the network is gone
+                await error_of(NetworkError, ws.recv())
+            else:
+                await ws.close()
+            del ws
+            await port.sleep_ms(5)
+            if hasattr(asyncio, "all_tasks"):
+                assert len(asyncio.all_tasks()) < 8, asyncio.all_tasks()
+            else:
+                gc.collect()
+                used.append(port.heap_used())
+        assert not used or used[-1] - used[9] < 2000, used

@@ -87,6 +87,25 @@ async def test_over_tls(python, tmp_path):
     assert results == [None, ["text", text], 1000]
 
 
+@pytest.mark.parametrize("python", [python for python in PYTHONS if python != "cpython"])
+async def test_sending_media_over_tls_does_not_allocate(python, tmp_path):
+    first_bytes = []
+
+    async def handler(connection):
+        assert await connection.recv() == "begin"
+        first_bytes.extend([message[0] async for message in connection])
+
+    ca = make_ca()
+    path = tmp_path / "ca.pem"
+    path.write_bytes(ca.pem)
+    context = make_leaf(ca).server_context(tmp_path)
+    async with serving(handler, ssl=context) as url:
+        options = {"url": url, "ca": str(path)}
+        result = await run_program(python, "websocket_heaplock.py", options)
+    assert result == {"sent": 100, "inline_refills": 0}
+    assert first_bytes == list(range(100))
+
+
 @every_python
 async def test_fragments_both_ways(python):
     frames = []

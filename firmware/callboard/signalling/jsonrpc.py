@@ -14,6 +14,7 @@ import json
 
 from .. import codes
 from ..errors import InvalidArgument, ProtocolError, RemoteError
+from .kept import Kept
 
 MAX_IN_FLIGHT = 16  # our unanswered requests; also the responses kept for a peer that asks again
 MAX_TEXT = 16384  # bytes of one message
@@ -46,8 +47,7 @@ class Peer:
         self._next_id = 1
         self._waiting = {}  # id -> (text, callback(result, error))
         self._last_received = 0
-        self._responses = {}  # id -> text, or None while the request is being handled
-        self._answered = []  # ids of kept responses, oldest answer first
+        self._kept = Kept(MAX_IN_FLIGHT)
         self.duplicates = 0
         return lost
 
@@ -97,16 +97,12 @@ class Peer:
         self._finish(request_id, {"jsonrpc": "2.0", "id": request_id, "error": error})
 
     def _finish(self, request_id, message):
-        if self._responses.get(request_id, 0) is not None:
+        if not self._kept.at_work(request_id):
             return  # answered already, or from before a reset
         text = json.dumps(message)
         if is_too_long(text):
-            error = {"code": codes.RPC_INTERNAL, "message": "the answer is too long for a message"}
-            text = json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error})
-        self._responses[request_id] = text
-        self._answered.append(request_id)
-        if len(self._answered) > MAX_IN_FLIGHT:
-            del self._responses[self._answered.pop(0)]
+            text = _refusal(request_id, codes.RPC_INTERNAL, "the answer is too long for a message")
+        self._kept.answered(request_id, None if message.get("result") == {} else text)
         self._send(text)
 
     def resend(self):
@@ -149,21 +145,21 @@ class Peer:
     def _repeat(self, request_id):
         """One of three: at work (stay silent), answered (repeat it), answered long ago (refuse)."""
         self.duplicates += 1
-        text = self._responses.get(request_id, "")
-        if text == "":
-            error = {"code": codes.RPC_INVALID_REQUEST, "message": "this was answered long ago"}
-            text = json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error})
-        if text is not None:
-            self._send(text)
+        if self._kept.at_work(request_id):
+            return
+        if self._kept.has(request_id):
+            text = self._kept.text(request_id) or _empty(request_id)
+        else:
+            text = _refusal(request_id, codes.RPC_INVALID_REQUEST, "this was answered long ago")
+        self._send(text)
 
     def _accept(self, request_id, method, params):
-        in_progress = sum(1 for text in self._responses.values() if text is None)
         self._last_received = request_id
-        self._responses[request_id] = None
-        if in_progress >= MAX_IN_FLIGHT:
-            self.respond_error(request_id, codes.RPC_OVERLOADED, "too many requests in progress")
-        else:
+        if self._kept.begin(request_id):
             self._on_request(self, request_id, method, params)
+        else:  # its refusal is not kept: a repeated one is refused again
+            text = _refusal(request_id, codes.RPC_OVERLOADED, "too many requests in progress")
+            self._send(text)
 
     def _receive_response(self, message):
         request_id = message.get("id")
@@ -177,6 +173,15 @@ class Peer:
             self.duplicates += 1  # a repeated response, or one we stopped waiting for
             return
         entry[1](message.get("result"), error)
+
+
+def _empty(request_id):
+    return json.dumps({"jsonrpc": "2.0", "id": request_id, "result": {}})
+
+
+def _refusal(request_id, code, message):
+    error = {"code": code, "message": message}
+    return json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error})
 
 
 def _ignore(result, error):

@@ -99,6 +99,13 @@ class EngineWorld:
         """A connection is lost."""
         self.run(self.engine.disconnect(identity.key, self.now_ms))
 
+    def expire(self, identity):
+        """A session ends at once; nothing more is sent to it."""
+        outcome = self.engine.expire(identity.key)
+        for effect in outcome.effects:
+            assert not (isinstance(effect, Push | Invite) and effect.to == identity.key), effect
+        self.run(outcome)
+
     def advance(self, ms):
         """Let time pass, with a tick at each deadline."""
         end = self.now_ms + ms

@@ -72,7 +72,7 @@ class Calls:
     def delivered(self, call_id: str, now_ms: int) -> None:
         """The callee's client acknowledged `call.incoming`, or acted on it already: it rings."""
         call = self._state.calls.get(call_id)
-        if call is None or call.state != INVITING:
+        if call is None or call.state != INVITING or not call.invited:
             return
         call.state = RINGING
         self._state.timers.cancel((DELIVERY, call_id))
@@ -82,7 +82,7 @@ class Calls:
     def refused(self, call_id: str, code: int, message: str) -> None:
         """The callee's client refused `call.incoming`: it is busy, or cannot ring."""
         call = self._state.calls.get(call_id)
-        if call is None or call.state != INVITING:
+        if call is None or call.state != INVITING or not call.invited:
             return
         call.invited = False  # it does not take part, so it is not told of the end
         if code == codes.AVT_BUSY:

@@ -88,7 +88,9 @@ class JitterBuffer:
             self._states[slot] = _EMPTY
         self._count = 0  # full slots
         self._next = 0  # the index whose turn it is
-        self._last_sequence = 0  # of the packet before it, those reported lost included
+        self._last_sequence = 0  # of the frame passed last
+        self._turns = 0  # turns passed since then without a frame
+        self._counted = 0  # how many of them were taken for losses
         self._open = False  # a first packet is here
         self._started = False  # a first frame was played since
         self._gap = False  # the last get() gave no frame
@@ -154,6 +156,7 @@ class JitterBuffer:
         self._open = True
         self._next = frame_index
         self._last_sequence = (sequence - 1) & 0xFFFF
+        self._turns = self._counted = 0
 
     def _reopen(self, ahead, frame_index, sequence):
         """Before anything was played, an earlier frame may still become the first one."""
@@ -170,18 +173,15 @@ class JitterBuffer:
         return 0
 
     def _make_room(self, frame_index, sequence):
-        """Pass turns until frame_index fits; after a jump beyond all that is here, begin anew."""
+        """Pass turns until frame_index fits."""
         first = ticks_add(frame_index, 1 - self._slots)
         while self._count and ticks_diff(first, self._next) > 0:
-            if self._is_full(self._next):
-                self._drop_next()
-            else:
-                ahead = self._find_full()
-                self._pass_missing(self._sequence_at(ahead), ahead)
-        if not self._count:
-            self.lost += self._missing(sequence, ticks_diff(frame_index, self._next))
-            self._begin(frame_index, sequence)
-            self._started = False
+            self._pass_next()
+        passed = ticks_diff(first, self._next)
+        if passed > 0:  # nothing is here any more: all at once
+            after = self._slots - 1
+            lost = self._missing(sequence, passed + after) - after
+            self._pass_turns(passed, lost if lost > 0 else 0)
 
     def _store(self, slot, buf, off, n, frame_index, sequence, arrival_ms):
         copy_bytes(self._payloads[slot], buf, off, n)
@@ -228,15 +228,10 @@ class JitterBuffer:
         """Drop frames while the delay is beyond its bound. Returns the slack of what is next."""
         limit = self._max_ms + self._frame_ms
         while slack > limit and self._count * self._frame_ms > self._estimator.target_ms:
-            if self._is_full(self._next):
-                self._drop_next()
-            else:
-                ahead = self._find_full()
-                self._pass_missing(self._sequence_at(ahead), ahead)
+            self._pass_next()
             slack -= self._frame_ms
         while not self._is_full(self._next):
-            ahead = self._find_full()
-            self._pass_missing(self._sequence_at(ahead), ahead)
+            self._pass_next()
             slack -= self._frame_ms
         return slack
 
@@ -263,7 +258,7 @@ class JitterBuffer:
         self.delay_ms = ticks_diff(now_ms, self._arrivals[slot])
         self._gap = False
         self.played += 1
-        self._pass_full(_PLAYED)
+        self._pass_full()
 
     # -- turns -----------------------------------------------------------------
 
@@ -281,30 +276,58 @@ class JitterBuffer:
     def _sequence_at(self, ahead):
         return self._sequences[ticks_add(self._next, ahead) & (self._slots - 1)]
 
+    def _between(self, sequence):
+        """How many packets there are between the frame passed last and the packet `sequence`."""
+        between = (sequence - self._last_sequence - 1) & 0xFFFF
+        return between if between < 0x8000 else 0
+
     def _missing(self, sequence, ahead):
         """How many of the `ahead` turns before the packet `sequence` are of packets not come."""
-        missing = (sequence - self._last_sequence - 1) & 0xFFFF
+        missing = self._between(sequence) - self._counted
+        if missing < 0:
+            return 0
         return missing if missing < ahead else ahead
 
+    def _pass_turns(self, turns, lost):
+        """Pass turns without a frame, `lost` of them of packets not come."""
+        self._next = ticks_add(self._next, turns)
+        self._turns += turns
+        self._counted += lost
+        self.lost += lost
+
     def _pass_missing(self, sequence, ahead):
-        """Pass a turn nobody fills, `ahead` before the packet `sequence`. True if one was lost."""
-        lost = self._missing(sequence, ahead) > 0
-        if lost:
-            self.lost += 1
-            self._last_sequence = (self._last_sequence + 1) & 0xFFFF
-        self._next = ticks_add(self._next, 1)
+        """Pass a turn nobody fills, `ahead` before the packet `sequence`. True if one was lost.
+
+        Where both silence and losses lie before a packet, the losses are taken for the later ones.
+        """
+        lost = self._missing(sequence, ahead) >= ahead
+        self._pass_turns(1, 1 if lost else 0)
         return lost
 
-    def _pass_full(self, state):
+    def _pass_full(self):
         slot = self._next & (self._slots - 1)
-        self._states[slot] = state
-        self._last_sequence = self._sequences[slot]
+        self._states[slot] = _PLAYED
         self._count -= 1
         self._next = ticks_add(self._next, 1)
+        self._settle(self._sequences[slot])
 
-    def _drop_next(self):
-        self.dropped += 1
-        self._pass_full(_PLAYED)
+    def _settle(self, sequence):
+        """A frame is passed: now its number tells how many really were lost before it."""
+        lost = self._between(sequence)
+        if lost > self._turns:
+            lost = self._turns
+        self.lost += lost - self._counted
+        self._last_sequence = sequence
+        self._turns = self._counted = 0
+
+    def _pass_next(self):
+        """Pass a turn without playing it: a frame is dropped. Call it only while there is one."""
+        if self._is_full(self._next):
+            self.dropped += 1
+            self._pass_full()
+        else:
+            ahead = self._find_full()
+            self._pass_missing(self._sequence_at(ahead), ahead)
 
     # -- correction ------------------------------------------------------------
 

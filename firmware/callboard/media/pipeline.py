@@ -138,7 +138,7 @@ class AudioSession:
             self.stop()
 
     def _look_at_heap(self):
-        """Sample what is allocated; now and then what is kept, seen from the same place each time."""
+        """Sample what is allocated; every 5 s what is kept, seen from the same place each time."""
         if self._ticks % _KEPT_TICKS == _SAMPLE_TICKS and heap_used() is not None:
             gc.collect()
             used = heap_used()

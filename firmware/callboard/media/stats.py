@@ -12,7 +12,7 @@ class Histogram:
     """Counts values 0, 1, 2 … so that percentiles can be told; `add` does not allocate.
 
     Argument: `step`, the width of a bucket. Values up to 128 * step are told to one step,
-    up to 1152 * step to eight, larger ones only by `max`.
+    up to 1144 * step to eight, larger ones only by `max`.
     """
 
     def __init__(self, step):

@@ -67,6 +67,8 @@ class WavReader:
             size = struct.unpack("<I", header[4:])[0]
             if header[:4] == b"data":
                 return size
+            if size > _MAX_DATA:
+                self._fail("has a chunk of %d bytes before its data" % size)
             if header[:4] == b"fmt ":
                 self._read_format(size)
             else:

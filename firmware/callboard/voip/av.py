@@ -9,6 +9,7 @@ the application gets each payload in on_recv_stream and sends its own with send_
 """
 
 import asyncio
+import gc
 
 from .. import codes
 from ..core.events import Fanout
@@ -122,6 +123,7 @@ class Av:
         """
         check_media(media)
         send, receive = media["send"], media["receive"]
+        gc.collect()  # the last session's memory serves this one, and its large pieces find room
         if self._microphone is None:
             session = self._session_class(send, receive, transport, self._received)
         else:

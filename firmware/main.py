@@ -3,6 +3,7 @@
 import sys
 
 import board
+
 from callboard import app
 
 sys.exit(app.run(board))

@@ -24,7 +24,7 @@ _EVENT_OF_STATE = {
 
 
 def run(board):
-    """Run until the platform says quit. Returns the exit status: 0, or 1 when it could not start."""
+    """Run until the platform says quit. Returns the exit status: 1 when it could not start."""
     port.collect_every(BOOT_COLLECT)
     try:
         hardware = platform.create(board)

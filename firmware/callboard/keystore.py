@@ -199,7 +199,7 @@ def decode(data):
 
 
 def remove(path):
-    """Delete a store's file, as a factory reset from outside does; nothing when it is not there."""
+    """Delete a store's file, as a factory reset from outside does, if it is there."""
     try:
         os.remove(path)
     except OSError as error:

@@ -64,7 +64,7 @@ class Module:
 
 
 def printable(text):
-    """`text` with control characters and lone surrogates as dots: it cannot break or end a line."""
+    """`text` with control characters and lone surrogates as dots: it stays one line."""
     for character in text:
         code = ord(character)
         if code < 32 or 127 <= code < 160 or 0xD800 <= code <= 0xDFFF:

@@ -1,4 +1,4 @@
-"""Rooms from a device's side: make, enter, leave; publish and subscribe feeds (002 §6.4, PROTOCOL §6).
+"""Rooms from a device's side: make, enter, leave; publish and subscribe (002 §6.4, PROTOCOL §6).
 
 Thin: the relay's engine holds the rooms. Each function asks the relay and returns its answer; what
 other members do arrives through `on_event`.
@@ -17,9 +17,9 @@ _TEXT_MAX = 128
 class Rooms:
     """The rooms of one link.
 
-    Arguments: `link` with `await request(method, params)`; `on_event(room_id, event, uid, details)`
-    is called for each event of another member: `event` of EVENTS, `details` the dict of the message
-    with `type` (LEFT_…), `feed` or `feed_id`.
+    Arguments: `link` with `await request(method, params)`; `on_event(room_id, event, uid,
+    details)` is called for each event of another member: `event` of EVENTS, `details` the dict of
+    the message with `type` (LEFT_…), `feed` or `feed_id`.
     """
 
     def __init__(self, link, on_event=None):
@@ -53,7 +53,7 @@ class Rooms:
         await self._ask("room.leave", {"room_id": _text("room_id", room_id)})
 
     async def publish(self, room_id, audio=True, video=False, tag=None):
-        """Offer feeds: the list of {"stream_id", "feed_id", "kind", "media"}, one for each kind."""
+        """Offer feeds: a list of {"stream_id", "feed_id", "kind", "media"}, one for each kind."""
         if not audio and not video:
             raise InvalidArgument("publish needs audio, video or both")
         params = {"room_id": _text("room_id", room_id), "audio": audio, "video": video}

@@ -1,10 +1,10 @@
 """A relay in memory, scripted by the test: it speaks PROTOCOL.md §2 and §3 to a link.
 
-    relay = FakeRelay(clock)
-    relay.answers["voip.call"] = lambda params: {"call_id": "c1"}
-    link = Link(URL, DeviceHello(...), connect=relay.connect, clock=clock, ...)
-    await relay.push("call.ended", {...})
-    relay.cut()                      # the line breaks; relay.close(4401) closes it properly
+relay = FakeRelay(clock)
+relay.answers["voip.call"] = lambda params: {"call_id": "c1"}
+link = Link(URL, DeviceHello(...), connect=relay.connect, clock=clock, ...)
+await relay.push("call.ended", {...})
+relay.cut()                      # the line breaks; relay.close(4401) closes it properly
 """
 
 import asyncio

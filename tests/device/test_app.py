@@ -3,7 +3,6 @@
 import asyncio
 
 from fake_relay import FakeRelay, fixed_random
-from support import FakeClock, raises, settle
 from voip_bench import media, rtp_packet
 
 from callboard import codes, keystore
@@ -15,6 +14,7 @@ from callboard.media.devices import NullMicrophone, NullSpeaker
 from callboard.platform.settings import Settings
 from callboard.voip.client import Client
 from callboard.voip.registration import KEY_NAME
+from support import FakeClock, raises, settle
 
 KEY = bytes(range(32))
 

@@ -2,11 +2,10 @@
 
 import json
 
-from support import raises
-
 from callboard import codes
 from callboard.errors import InvalidArgument, ProtocolError, RemoteError
 from callboard.signalling.jsonrpc import MAX_IN_FLIGHT, MAX_TEXT, Peer, is_id, remote_error
+from support import raises
 
 FUZZ_ROUNDS = 10000
 
@@ -20,7 +19,9 @@ class End:
         self.answers = []
         self.notified = []
         self.later = later
-        self.peer = Peer(self.sent.append, self._request, lambda m, p: self.notified.append((m, p)))
+        self.peer = Peer(
+            self.sent.append, self._request, lambda *notified: self.notified.append(notified)
+        )
 
     def _request(self, peer, request_id, method, params):
         self.got.append((request_id, method, params))
@@ -115,7 +116,7 @@ def test_repeated_request_at_work_is_met_with_silence():
 
 
 def test_slow_answer_is_kept_although_its_request_is_old():
-    """The answers that a peer may miss are the newest answers, not those to the newest requests."""
+    """The answers that a peer may miss are the newest ones, not those to the newest requests."""
     a, b = End(), End(later=True)
     a.ask("slow")
     slow = a.take()[0]

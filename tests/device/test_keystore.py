@@ -1,12 +1,11 @@
-"""The key store's facade over a file: durable, bounded, and never more than a lost key when damaged."""
+"""The key store's facade over a file: durable, bounded, and damage is noticed."""
 
 import os
-
-from support import raises
 
 from callboard import codes, keystore
 from callboard.errors import InvalidArgument, StorageError
 from callboard.keystore import NAME_MAX, SIZE_MAX, VALUE_MAX, FileDevice, RamDevice
+from support import raises
 
 PATH = "/tmp/callboard_test_keystore_%d" % (id(object()) & 0xFFFFFFFF)
 

@@ -3,7 +3,6 @@
 import asyncio
 
 from fake_relay import CHALLENGE, URL, FakeRelay, device_hello, fixed_random, mac_is_right
-from support import FakeClock, raises, settle
 
 from callboard import codes
 from callboard.errors import (
@@ -16,6 +15,7 @@ from callboard.errors import (
 )
 from callboard.signalling import hello
 from callboard.signalling.link import OUTBOX_LIMIT, Link
+from support import FakeClock, raises, settle
 
 
 class Owner:

@@ -1,8 +1,7 @@
 """Log lines: their form, their levels, and that one message is one line."""
 
-from support import FakeClock, raises
-
 from callboard.log import LINE_MAX, Log, printable
+from support import FakeClock, raises
 
 
 def made(level="I"):

@@ -2,13 +2,18 @@
 
 import binascii
 
-from support import raises
-
 from callboard import codes, keystore
-from callboard.errors import InvalidArgument, NetworkError, NotRegistered, ProtocolError, RemoteError
+from callboard.errors import (
+    InvalidArgument,
+    NetworkError,
+    NotRegistered,
+    ProtocolError,
+    RemoteError,
+)
 from callboard.keystore import RamDevice
 from callboard.voip.identity import Identity
 from callboard.voip.registration import KEY_NAME, NONCE_NAME, Registration
+from support import raises
 
 KEY = bytes(range(32))
 URL = "https://relay.test:8443"
@@ -28,7 +33,7 @@ class Answer:
 
 
 class Backend:
-    """The relay's end: `answer` is an Answer or an exception; a nonce stored too late is noticed."""
+    """The relay's end. `answer`: an Answer or an exception; notes which nonce was stored."""
 
     def __init__(self, store):
         self._store = store

@@ -1,10 +1,10 @@
 """Rooms from a device's side, against a small room-keeping relay."""
 
-from support import settle
 from voip_bench import Bench, outcome, stream
 
 from callboard import codes
 from callboard.errors import InvalidArgument, ProtocolError, RemoteError
+from support import settle
 
 FEED = {"feed_id": "f9", "uid": "u2", "kind": "audio", "tag": "door"}
 
@@ -18,7 +18,15 @@ class RoomKeeper:
         self.feeds = {}  # stream_id -> kind
         self.subscriptions = {}
         self._streams = 0
-        for name in ("create", "join", "leave", "publish", "unpublish", "subscribe", "unsubscribe"):
+        for name in [
+            "create",
+            "join",
+            "leave",
+            "publish",
+            "unpublish",
+            "subscribe",
+            "unsubscribe",
+        ]:
             relay.answers["room." + name] = getattr(self, "_" + name)
 
     def _need(self, params):

@@ -1,10 +1,9 @@
 """The call's state machine alone: every event in every state."""
 
-from support import raises
-
 from callboard import codes
 from callboard.errors import Busy
 from callboard.voip.call import CALLING, ENDING, IDLE, RINGING, TALKING, Call
+from support import raises
 
 STATES = (IDLE, CALLING, RINGING, TALKING, ENDING)
 

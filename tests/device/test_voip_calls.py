@@ -2,7 +2,6 @@
 
 import gc
 
-from support import SkipTest, settle
 from voip_bench import PAYLOAD, VISITOR, Bench, begin, media, outcome, rtp_packet
 
 from callboard import codes, port
@@ -15,6 +14,7 @@ from callboard.errors import (
     WrongOrder,
 )
 from callboard.media.devices import NullMicrophone, NullSpeaker
+from support import SkipTest, settle
 
 ENDS = ("on_recv_command", "on_stop_recv_stream", "on_stop_real_play", "on_call_state")
 
@@ -174,9 +174,10 @@ async def test_received_frames_reach_the_application_unchanged():
         payload = bytes((n * 7 + i) & 255 for i in range(160))
         bench.relay.media(rtp_packet(0xFFFE + n & 0xFFFF, 1000 + 160 * n, payload))
     await settle()
-    assert bench.seen.names("on_start_recv_stream", "on_recv_stream") == [
-        "on_start_recv_stream"
-    ] + ["on_recv_stream"] * 5
+    assert (
+        bench.seen.names("on_start_recv_stream", "on_recv_stream")
+        == ["on_start_recv_stream"] + ["on_recv_stream"] * 5
+    )
     info = {"codec": "pcmu", "clock_rate": 8000, "channels": 1, "frame_ms": 20}
     assert bench.seen.of("on_start_recv_stream") == [(VISITOR, 0, codes.STREAM_AUDIO, info)]
     frames = bench.seen.of("on_recv_stream")

@@ -3,12 +3,12 @@
 import asyncio
 
 from fake_relay import KEY, FakeRelay, fixed_random
-from support import FakeClock, settle
 
 from callboard import codes, keystore
 from callboard.keystore import RamDevice
 from callboard.voip.client import Client
 from callboard.voip.registration import KEY_NAME
+from support import FakeClock, settle
 
 CONFIG = {"relay_url": "https://relay.test:8443", "tls": None}
 IDENTITY = ("doorbell", "SN1", "wxdemo")

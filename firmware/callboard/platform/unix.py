@@ -1,8 +1,8 @@
 """The virtual board: button and LED as console lines, WAV files as microphone and speaker.
 
 What a real board does with pins, this one does with lines. In: `button press`, `button release`,
-`button long`, `quit`. Out: `led: on|off|blink`, log lines `L (ms) module: text`, and events: `@` and
-a JSON object `{"event": name, "t_us": host time in µs since 1970, …}`.
+`button long`, `quit`. Out: `led: on|off|blink`, log lines `L (ms) module: text`, and events: `@`
+and a JSON object `{"event": name, "t_us": host time in µs since 1970, …}`.
 """
 
 import json

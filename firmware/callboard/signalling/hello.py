@@ -112,7 +112,7 @@ def read_challenge(text):
 
 
 def read_answer(text):
-    """The result of hello. Raises RemoteError when it was refused, ProtocolError when malformed."""
+    """The result of hello. Raises RemoteError when refused, ProtocolError when malformed."""
     message = _read_object(text)
     if message.get("id") != "hello":
         raise ProtocolError("the relay must answer hello first")

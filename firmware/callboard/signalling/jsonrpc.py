@@ -36,7 +36,7 @@ class Peer:
         self.reset()
 
     def reset(self):
-        """Start anew, after a session that was not resumed. Returns the callbacks of lost requests.
+        """Start anew, after a session that was not resumed. Returns the lost requests' callbacks.
 
         An answer to a request of the old session must not be given any more: its id may mean
         another one now. An owner that answers later than in `on_request` makes a new Peer for a
@@ -111,7 +111,7 @@ class Peer:
             self._send(self._waiting[request_id][0])
 
     def receive(self, text):
-        """Handle one text message. Raises ProtocolError, with the JSON-RPC code, when it is wrong."""
+        """Handle one text message. Raises ProtocolError with the JSON-RPC code."""
         try:
             message = json.loads(text)
         except (ValueError, RuntimeError):  # RuntimeError: nested deeper than a small stack allows
@@ -143,7 +143,7 @@ class Peer:
             self._accept(request_id, method, params)
 
     def _repeat(self, request_id):
-        """One of three: at work (stay silent), answered (repeat it), answered long ago (refuse)."""
+        """One of three: at work (silence), answered (repeat it), answered long ago (refuse)."""
         self.duplicates += 1
         if self._kept.at_work(request_id):
             return

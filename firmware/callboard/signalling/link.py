@@ -400,7 +400,7 @@ class Link:
         event.set()
 
     def stats(self):
-        """Counters since the start: connections, resumes, media messages in error, sent, refused."""
+        """Counters since the start: connections, resumes, media messages failed, sent, refused."""
         return {
             "connections": self.connections,
             "resumes": self.resumes,

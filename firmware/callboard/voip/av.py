@@ -4,8 +4,8 @@
               announced by on_start_recv_stream
     ended:    on_stop_recv_stream (if one was received), on_stop_real_play; each once
 
-With a microphone and a speaker the frames run by themselves (media.pipeline.AudioSession); without,
-the application gets each payload in on_recv_stream and sends its own with send_audio.
+With a microphone and a speaker the frames run by themselves (media.pipeline.AudioSession);
+without, the application gets each payload in on_recv_stream and sends its own with send_audio.
 """
 
 import asyncio

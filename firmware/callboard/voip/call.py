@@ -112,7 +112,7 @@ class Call:
         return True
 
     def is_mine(self, call_id):
-        """True when `call_id` names the present call, or may: its id is not known while calling."""
+        """True when `call_id` is, or may be, the present call: while calling nobody knows yet."""
         if not self.busy or call_id == self.ended_id:
             return False
         return self.call_id is None or self.call_id == call_id
@@ -124,7 +124,7 @@ class Call:
         return codes.END_HUNG_UP_BY_CALLER if self.caller else codes.END_HUNG_UP_BY_CALLEE
 
     def command(self, reason, by):
-        """The codes.COMMAND_* that tells what the far end did; None for a network end or our own."""
+        """The codes.COMMAND_* for what the far end did; None for the network's end or our own."""
         if by == "network" and reason != codes.END_TIMEOUT:
             return None
         if by == ("caller" if self.caller else "callee"):

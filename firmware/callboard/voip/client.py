@@ -47,7 +47,7 @@ class DeviceCallbacks:
 
 
 class Client:
-    """One device. Everything it uses may be given: `clock`, `connect` (a WebSocket), `post` (HTTP),
+    """One device. What it uses may be given: `clock`, `connect` (a WebSocket), `post` (HTTP),
     `random(n)`, `set_time(ms)`; `report(what, error)` hears what was mended.
     """
 
@@ -156,7 +156,7 @@ class Client:
 
         `flavour` codes.FLAVOUR_*; `data_path` a file's path or an open key store; `device_id` the
         serial number. Raises InvalidArgument (9800001, 9800002, 9800003, 1), StorageError,
-        RemoteError 6 when the relay does not accept the key, TimedOut; the level is unchanged then.
+        RemoteError 6 when the relay refuses the key, TimedOut; the level is unchanged then.
         """
         self._steps.check("init_voip")
         identity = Identity(flavour, model_id, device_id, wxa_appid)

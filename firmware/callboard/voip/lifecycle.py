@@ -44,7 +44,7 @@ class Lifecycle:
         self.level = OFF
 
     def check(self, function):
-        """Raises WrongOrder (IV_ERR_AVT_INPUT_PARAM_INVAILD) when `function` may not be called now."""
+        """Raises WrongOrder (IV_ERR_AVT_INPUT_PARAM_INVAILD) unless `function` has its place."""
         needed = STEPS[function][0] if function in STEPS else NEEDS[function]
         if self.level != needed:
             raise WrongOrder("%s needs level %s; this is %s" % (function, needed, self.level))

@@ -1,7 +1,7 @@
-"""Registration: a ticket becomes a device key that only this device holds (000 §3, PROTOCOL.md §1).
+"""Registration: a ticket becomes a key that only this device holds (000 §3, PROTOCOL.md §1).
 
-A lost answer must not burn the ticket, so the order is: choose a nonce and store it; ask; store the
-key; only then use it. The same ticket with the same nonce gets the same key again.
+A lost answer must not burn the ticket, so the order is: choose a nonce and store it; ask; store
+the key; only then use it. The same ticket with the same nonce gets the same key again.
 """
 
 import binascii
@@ -46,7 +46,7 @@ class Registration:
         """Trade `ticket` for a device key and store it. Returns at once when there is one already.
 
         Raises RemoteError with -10008 (ticket expired, used, or not for this device), 9800001,
-        9800002, 9800003 or -19; NetworkError; StorageError. Then the same ticket may be tried again.
+        9800002, 9800003 or -19; NetworkError; StorageError: the same ticket may be tried again.
         """
         if self.is_registered():
             return

@@ -5,7 +5,7 @@ CALLBOARD_THREAD_LOCAL char *callboard_scratch_top;
 CALLBOARD_THREAD_LOCAL char *callboard_scratch_end;
 
 #ifdef CALLBOARD_HOST
-CALLBOARD_THREAD_LOCAL jmp_buf callboard_scratch_escape;
+__thread jmp_buf callboard_scratch_escape;
 
 void callboard_scratch_overflow(void) {
     longjmp(callboard_scratch_escape, 1);
@@ -13,6 +13,9 @@ void callboard_scratch_overflow(void) {
 #endif
 
 void callboard_scratch_lend(void *block, size_t size) {
+#ifdef CALLBOARD_SCRATCH_LIMIT /* bytes: tests/native/test_opus_overflow.py shows what an overflow does */
+    size = size < CALLBOARD_SCRATCH_LIMIT ? size : CALLBOARD_SCRATCH_LIMIT;
+#endif
     callboard_scratch_top = block;
     callboard_scratch_end = callboard_scratch_top + size;
 }

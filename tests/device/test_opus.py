@@ -225,7 +225,7 @@ def test_dtx():
 
 
 def test_fec_brings_back_a_lost_packet():
-    """The lost frame from the next packet's FEC data is nearer to the original than concealment."""
+    """The frame from the next packet's FEC data is nearer to the lost one than concealment."""
     for opus in require_opus():
         pcm = voice(16000, 320 * 12)
         encoder = Encoder(opus)

@@ -1,4 +1,4 @@
-"""opus does not allocate: every call of the frame path under heap_lock(), on the 32-bit MicroPython."""
+"""opus does not allocate: every call of the frame path under heap_lock(), on 32 bits."""
 
 from array import array
 
@@ -10,7 +10,7 @@ FOUND = implementations("opus")
 
 
 def test_the_frame_path():
-    """Encode, DTX, decode, FEC, concealment, settings and packet inspection, at each rate of a call."""
+    """Encode, DTX, decode, FEC, concealment, settings and packet inspection, at three rates."""
     require_heap_lock()
     if not FOUND:
         raise SkipTest("no opus here: run make natmods")

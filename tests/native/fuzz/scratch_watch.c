@@ -21,7 +21,7 @@
 
 CALLBOARD_THREAD_LOCAL char *callboard_scratch_top;
 CALLBOARD_THREAD_LOCAL char *callboard_scratch_end;
-CALLBOARD_THREAD_LOCAL jmp_buf callboard_scratch_escape;
+__thread jmp_buf callboard_scratch_escape;
 
 size_t scratch_used_most;
 size_t scratch_limit = SIZE_MAX;

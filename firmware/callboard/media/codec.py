@@ -68,17 +68,19 @@ class Pcmu:
     def conceal(self, pcm):
         """Fill in for a missing frame: the last one, to and fro, fading for 60 ms, then silence.
 
+        Returns True while there is something to be heard.
         The last frame is played backwards, then forwards, …: so no edge is a jump, whatever the
         pitch.
         """
         n = self.frame_samples
         if self._concealed >= _FADE_FRAMES:
             pcm_native.fill(pcm, 0, n, 0)
-            return
+            return False
         self._repeat(pcm, n, self._concealed)
         from_q12 = self._gain_q12(self._concealed)
         self._concealed += 1
         pcm_native.fade(pcm, 0, n, from_q12, self._gain_q12(self._concealed))
+        return True
 
     def _gain_q12(self, frames):
         return _UNITY_Q12 * (_FADE_FRAMES - frames) // _FADE_FRAMES

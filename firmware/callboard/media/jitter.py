@@ -95,6 +95,7 @@ class JitterBuffer:
         self._started = False  # a first frame was played since
         self._gap = False  # the last get() gave no frame
         self._starved = False  # … because nothing was here
+        self._waiting = 0  # turns that did not pass since the last frame
         self._late_run = 0
         self.correction = 0
         self.delay_ms = 0
@@ -218,7 +219,7 @@ class JitterBuffer:
             slack -= self._frame_ms
         slack = self._cut(slack)
         if self._gap and slack + self._frame_ms <= self._estimator.target_ms:
-            self.waits += 1  # nothing is being heard: the moment to let the delay grow
+            self._waiting += 1  # nothing is being heard: the moment to let the delay grow
             return WAIT
         self._take(now_ms)
         self._watch(slack)
@@ -239,13 +240,13 @@ class JitterBuffer:
         if self._started:
             self._starved = True
             self._gap = True
-            self.waits += 1
+            self._waiting += 1
         return WAIT
 
     def _report_missing(self, slack, sequence, ahead):
         self._gap = True
         if slack + self._frame_ms <= self._estimator.target_ms:
-            self.waits += 1  # early: it may still come
+            self._waiting += 1  # early: it may still come
             return WAIT
         if self._pass_missing(sequence, ahead):
             return LOST
@@ -257,6 +258,8 @@ class JitterBuffer:
         self.length = self._lengths[slot]
         self.delay_ms = ticks_diff(now_ms, self._arrivals[slot])
         self._gap = False
+        self.waits += self._waiting
+        self._waiting = 0
         self.played += 1
         self._pass_full()
 

@@ -130,7 +130,10 @@ class AudioSession:
         self.start()
         try:
             while True:
-                await self._tick_of_microphone()
+                try:
+                    await self.capture.microphone.tick
+                except (OSError, CallboardError) as error:
+                    self._lose_microphone(error)
                 self.tick()
                 if self._ticks % _SAMPLE_TICKS == 0:
                     self._look_at_heap()
@@ -147,9 +150,6 @@ class AudioSession:
             self._heap_growth = used - self._heap_before
         self._heap.sample()
 
-    def _tick_of_microphone(self):
-        return self.capture.microphone.tick
-
     def start(self):
         """Start the devices; run() does it."""
         try:
@@ -165,11 +165,14 @@ class AudioSession:
     def stop(self):
         """Stop the devices; run() does it."""
         self.running = False
-        for device in (self.capture.microphone, self.playout.speaker):
-            try:
-                device.stop()
-            except (OSError, CallboardError) as error:
-                self._tell("audio device did not stop cleanly: %s" % error)
+        self._stop_device(self.capture.microphone)
+        self._stop_device(self.playout.speaker)
+
+    def _stop_device(self, device):
+        try:
+            device.stop()
+        except (OSError, CallboardError) as error:
+            self._tell("an audio device did not stop cleanly: %s" % error)
 
     def tick(self):
         """One frame each way; run() calls it when there is one. Does not allocate."""
@@ -192,12 +195,14 @@ class AudioSession:
 
     def _lose_microphone(self, error):
         self._tell("the microphone failed, the far end hears silence: %s" % error)
+        self._stop_device(self.capture.microphone)
         spare = NullMicrophone(self.capture.microphone.rate, self._clock)
         spare.start()
         self.capture.use(spare)
 
     def _lose_speaker(self, error):
         self._tell("the speaker failed, nothing is heard here: %s" % error)
+        self._stop_device(self.playout.speaker)
         spare = NullSpeaker(self.playout.speaker.rate, self._clock)
         spare.start()
         self.playout.use(spare)

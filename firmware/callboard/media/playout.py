@@ -5,7 +5,7 @@ from array import array
 from ..native import pcm, wire
 from ..port import const
 from . import rtp
-from .jitter import FRAME, LOST, SILENCE
+from .jitter import FRAME
 from .rates import RateConverter
 
 UNITY_Q12 = const(4096)
@@ -32,6 +32,8 @@ class PlayoutPath:
         self._jitter = jitter
         self._delays = delays
         self._coded = array("h", bytes(2 * codec.frame_samples))
+        self._restarted = False  # the sender has, and no good packet has come since
+        self._filled_in = 0  # frames since the last received one
         self._again = False  # play the same (quiet) frame once more
         self._floor = _LOUDEST_QUIET  # of the level: falls at once, rises slowly
         self.use(speaker)
@@ -57,12 +59,15 @@ class PlayoutPath:
             self.refused += 1
             return False
         if result == wire.RTP_RESET:
-            self._jitter.reset()
+            self._restarted = True
         info = self._receiver.info
         size = info[rtp.PAYLOAD_LEN]
         if info[rtp.PAYLOAD_TYPE] != self._codec.payload_type or not self._codec.accepts(size):
             self.refused += 1
             return False
+        if self._restarted:
+            self._restarted = False
+            self._jitter.reset()
         return self._jitter.put(
             buf, info[rtp.PAYLOAD_OFF], size, info[rtp.FRAME_INDEX], info[rtp.SEQUENCE], arrival_ms
         )
@@ -91,19 +96,20 @@ class PlayoutPath:
 
     def _next_frame(self, now_ms):
         """Put the next 20 ms into _coded."""
-        jitter = self._jitter
-        kind = jitter.get(now_ms)
-        if kind != FRAME:
-            self._codec.conceal(self._coded)
-            if kind == LOST or (kind != SILENCE and self.heard):
-                self.concealed += 1
+        if self._jitter.get(now_ms) != FRAME:
+            if self._codec.conceal(self._coded):
+                self._filled_in += 1
             return
         self._decode()
+        self.concealed += (
+            self._filled_in
+        )  # at the end of a call nothing comes: that is not counted
+        self._filled_in = 0
         if not self.heard:
             self.heard = True
             if self.on_first_audio is not None:
                 self.on_first_audio()
-        if self._is_quiet() and jitter.correction:
+        if self._is_quiet() and self._jitter.correction:
             self._correct(now_ms)
 
     def _decode(self):

@@ -60,7 +60,6 @@ def loud_bursts(samples, rate):
     return starts
 
 
-# covers: V-49
 async def test_two_ends_over_a_bad_line():
     random = Lcg(7)
 

@@ -151,4 +151,4 @@ def test_ten_minutes_of_drift(sender_ppm, speaker_ppm):
         line.inserted,
         line.removed,
     )
-    assert buffer.waits - 30 <= 1  # after the last frame
+    assert buffer.waits <= 1

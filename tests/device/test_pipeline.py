@@ -1,6 +1,7 @@
 """The 20 ms pipeline: whole calls in simulated time, failures, and that it does not allocate."""
 
 import asyncio
+import gc
 from array import array
 
 from media_rig import Pipe, Shelf, read_wav, remove, stream, temporary, write_wav
@@ -11,6 +12,7 @@ from callboard.media import rtp
 from callboard.media.devices import NullMicrophone, NullSpeaker, WavMicrophone, WavSpeaker
 from callboard.media.pipeline import AudioSession
 from callboard.native import pcm
+from callboard.port import heap_used
 from support import FakeClock, SkipTest, heap_locked, raises, require_heap_lock, settle
 
 
@@ -394,6 +396,30 @@ def test_frame_path_does_not_allocate():
     assert near.stats()["frames_played"] > 380, near.stats()
     assert far.stats()["frames_lost"] >= 39, far.stats()
     assert near.stats()["duplicates"] == 40
+
+
+def test_nothing_is_kept():
+    """After a second of warming up, ten more leave the heap as it was."""
+    if heap_used() is None:
+        raise SkipTest("CPython does not tell its heap")
+    clock = BoardClock()
+    shelf = Shelf()
+    near = session(clock, transport=shelf)
+    far = session(clock, NullMicrophone(48000, clock), NullSpeaker(48000, clock), Shelf(), far=1)
+    near.start()
+    far.start()
+    used = []
+    for seconds in (1, 10):
+        for turn in range(50 * seconds):
+            clock.advance_us(20000)
+            near.tick()
+            far.tick()
+            if turn % 9:
+                shelf.hand_last(far, clock.ticks_ms())
+        gc.collect()
+        used.append(heap_used())
+    assert used[1] <= used[0] + 64, used  # 64: the list
+    assert far.stats()["frames_played"] > 400
 
 
 class BoardClock:

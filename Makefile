@@ -9,6 +9,8 @@ BITS ?= 64
 SPEECH ?=
 # More arguments for the command or the tests: make call ARGS="--verbose", make test-quick ARGS="-k rtp".
 ARGS ?=
+# How long `make fuzz` lasts.
+FUZZ_SECONDS ?= 60
 # The Python that the virtual environment is made from.
 HOST_PYTHON ?= python3
 
@@ -45,7 +47,7 @@ ifneq ($(words $(filter 64 32,$(BITS))),1)
 $(error BITS=$(BITS): say BITS=64 or BITS=32)
 endif
 
-.PHONY: help setup venv micropython natmods native speech call bench-call \
+.PHONY: help setup venv micropython natmods native speech call bench-call bench-codec fuzz \
   test test-quick spec-coverage lint typecheck clean distclean
 
 help: ## list the targets
@@ -65,6 +67,11 @@ $(STAMPS)/packages: host_tools/toolchain/system_packages.sh
 # What only 32-bit programs need; second, because apt does one thing at a time.
 $(STAMPS)/packages-32: host_tools/toolchain/system_packages.sh | $(STAMPS)/packages
 	@HOST_PYTHON=$(HOST_PYTHON) $< bits32
+	@mkdir -p $(@D) && touch $@
+
+# Other people's Opus, which the tests hold ours against; without root those tests are skipped.
+$(STAMPS)/packages-peers: host_tools/toolchain/system_packages.sh | $(STAMPS)/packages-32
+	@HOST_PYTHON=$(HOST_PYTHON) $< peers || echo "The tests against these will be skipped."
 	@mkdir -p $(@D) && touch $@
 
 include host_tools/toolchain/micropython.mk
@@ -103,6 +110,7 @@ $(STAMPS)/venv-test: $(STAMPS)/venv
 native: $(STAMPS)/native ## the C modules for the host, and this project, in build/venv
 
 NATIVE_SOURCES := $(wildcard native/*/*.[ch] native/*/cffi_build.py native/cffi_backend.py \
+  native/opus/libopus.mk native/opus/sources.txt \
   native/host/callboard_native/__init__.py)
 
 # An editable install: the working tree is what runs; only the C is compiled.
@@ -111,11 +119,15 @@ $(STAMPS)/native: $(STAMPS)/venv $(NATIVE_SOURCES)
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@mkdir -p $(@D) && touch $@
 
-natmods: natmods-x64 natmods-x86 ## the C modules for MicroPython: build/natmods/<arch>/callboard_<module>.mpy
+# opus_enc and opus_dec are halves of opus, for boards that only send or only listen; no call here needs them.
+HALVES := opus_enc opus_dec
+HALF_FILES := $(foreach arch,$(ARCHS),$(HALVES:%=build/natmods/$(arch)/callboard_%.mpy))
+
+natmods: natmods-x64 natmods-x86 $(HALF_FILES) ## the C modules for MicroPython: build/natmods/<arch>/callboard_<module>.mpy
 
 define natmods_of_arch
 .PHONY: natmods-$(1)
-natmods-$(1): $(NATIVE_MODULES:%=build/natmods/$(1)/callboard_%.mpy)
+natmods-$(1): $(patsubst %,build/natmods/$(1)/callboard_%.mpy,$(filter-out $(HALVES),$(NATIVE_MODULES)))
 build/natmods/$(1)/callboard_%.mpy: native/%/natmod.c native/natmod.mk $$(SOURCE_STAMP) | $(STAMPS)/venv
 	@mkdir -p $$(@D)
 	@echo "building $$@"
@@ -130,6 +142,8 @@ define natmod_sources
 $(ARCHS:%=build/natmods/%/callboard_$(1).mpy): $(wildcard native/$(1)/*.[ch] native/$(1)/natmod.mk)
 endef
 $(foreach module,$(NATIVE_MODULES),$(eval $(call natmod_sources,$(module))))
+OPUS_SOURCES := $(wildcard native/opus/*.[ch]) native/opus/natmod.mk native/opus/libopus.mk native/opus/sources.txt
+$(HALF_FILES) $(ARCHS:%=build/natmods/%/callboard_opus.mpy): $(OPUS_SOURCES)
 # 32-bit modules need 32-bit headers and libgcc.
 $(NATIVE_MODULES:%=build/natmods/x86/callboard_%.mpy): | $(STAMPS)/packages-32
 
@@ -147,17 +161,24 @@ call: $(BOARD) ## a call between a virtual board and a phone, with a report in b
 bench-call: $(BOARD) ## 20 call set-ups and 60 s of media, for percentiles
 	@$(BIN)/callboard bench-call $(CALL_OPTIONS)
 
+bench-codec: micropython natmods $(STAMPS)/native $(STAMPS)/speech $(STAMPS)/packages-32 ## Opus per frame, against plain C
+	@$(BIN)/python tests/bench/codec.py $(ARGS)
+
 # --- tests --------------------------------------------------------------------------------------
 
 PYTEST := $(BIN)/python -m pytest
 
-test: setup ## everything CI runs: lint, types, all tests, coverage of the specification
+test: setup $(STAMPS)/packages-peers ## everything CI runs: lint, types, all tests, coverage of the specification
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(PYTEST) --spec-coverage $(ARGS)
 
 test-quick: setup ## unit tests only: no whole programs, nothing slow
 	@$(PYTEST) -m "not system and not slow" $(ARGS)
+
+# Goes on where the last run ended: what it found is kept in build/fuzz/. FUZZ_SECONDS=3600 for an hour.
+fuzz: $(STAMPS)/native $(STAMPS)/venv-test ## fuzz the C cores with sanitizers for a minute
+	@CALLBOARD_FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTEST) tests/native/test_opus_fuzz.py tests/native/test_sanitizers.py $(ARGS)
 
 spec-coverage: $(STAMPS)/venv-test ## rows of the feature table that the tests show: build/spec-coverage.json
 	@$(BIN)/python tests/spec_coverage.py

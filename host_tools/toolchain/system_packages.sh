@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes sure the system programs a build needs are there; installs the Debian packages that are not.
 #
-#   system_packages.sh GROUP...     groups: base (everything but 32-bit), bits32 (32-bit programs)
+#   system_packages.sh GROUP...     groups: base (everything else), bits32 (32-bit programs),
+#                                 peers (other Opus codecs, for the tests)
 #
 # What is missing is found by trying each thing, so a compiler or Python that came from elsewhere
 # counts. Installs with root or sudo and says so; otherwise says what to install and fails.
@@ -24,6 +25,8 @@ have() {
     xz-utils)     command -v xz ;;
     gpgv)         command -v gpgv || command -v sqv ;;
     dpkg)         command -v dpkg-deb ;;
+    libopus0)     "$python" -c 'import ctypes; ctypes.CDLL("libopus.so.0")' ;;
+    ffmpeg)       command -v ffmpeg ;;
     python3)      "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ;;
     python3-venv) "$python" -c 'import venv, ensurepip' ;;
     python3-dev)  "$python" -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")' ;;
@@ -35,7 +38,8 @@ packages_of() {
   case $1 in
     base)   echo gcc libc6-dev make tar xz-utils bzip2 gpgv dpkg python3 python3-venv python3-dev ;;
     bits32) echo gcc-multilib ;;
-    *) echo "system_packages: unknown group $1 (base, bits32)" >&2; exit 2 ;;
+    peers)  echo libopus0 ffmpeg ;;
+    *) echo "system_packages: unknown group $1 (base, bits32, peers)" >&2; exit 2 ;;
   esac
 }
 

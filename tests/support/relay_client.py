@@ -75,10 +75,10 @@ class SignallingClient:
             ).hexdigest()
         return params | more
 
-    async def connect(self, resume=False, **more):
-        """Open, say hello, start reading. Returns the answer; raises Refusal."""
+    async def connect(self, again=False, **more):
+        """Open, say hello (`again`: resume), start reading. Returns the answer; raises Refusal."""
         await self.open()
-        if resume:
+        if again:
             more["resume"] = self.hello["resume_token"]
         await self.send({"id": "hello", "method": "hello", "params": self.hello_params(**more)})
         message = json.loads(await asyncio.wait_for(self.socket.recv(), WAIT_S))
@@ -132,8 +132,8 @@ class SignallingClient:
                 await self._arrived.wait()
 
     async def settle(self):
-        """Wait until everything the relay sent so far has been read (one round trip)."""
-        await (await self.socket.ping())
+        """Wait until everything the relay sent so far has been read: one round trip in order."""
+        await self.request("call.hang_up", call_id="c_none")
 
     async def closed(self):
         """Wait until the relay has closed the connection; returns the code."""

@@ -500,6 +500,23 @@ async def test_a_peer_that_breaks_the_protocol_is_told_why():
         assert answer[0][1][0] << 8 | answer[0][1][1] == code
 
 
+async def test_a_peer_that_goes_on_sending_learns_why_too():
+    answer = []
+
+    async def script(peer):
+        await peer.send_raw(frame(BINARY, bytes(2000)) + bytes(150000))
+        answer.append(await peer.recv())
+
+    async with serve(script) as server:
+        ws = await open_to(server)
+        await error_of(ProtocolError, ws.recv())
+        for _ in range(100):
+            if answer:
+                break
+            await port.sleep_ms(10)
+    assert answer and answer[0][1][:2] == b"\x03\xf1", answer  # 1009
+
+
 async def test_connecting_again_and_again_leaves_nothing_behind():
     async with serve(echo) as server:
         used = []

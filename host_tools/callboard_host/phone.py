@@ -9,14 +9,14 @@ from typing import Any
 from callboard import codes, port
 from callboard.errors import Busy, CallboardError, InvalidArgument
 from callboard.media import codec
-from callboard.net import http
 from callboard.net.tls import context_from_file
 from callboard.signalling import hello
 from callboard.signalling.link import Link
 from callboard_host import events, phone_state
-from callboard_host.admin import checked
 from callboard_host.errors import BadInput
 from callboard_host.phone_sound import PhoneSound
+from callboard_host.redeem import redeem
+from callboard_host.sound_files import check_files
 
 IDLE, RINGING, TALKING, ENDING = "idle", "ringing", "talking", "ending"
 
@@ -64,6 +64,7 @@ class Phone:
 
         Raises what the relay refuses us with, TLSError, NetworkError, BadInput.
         """
+        check_files(self.config.microphone, self.config.speaker)
         tls = context_from_file(str(self.config.ca_path)) if self.config.ca_path else None
         identity = await self._identity(tls)
         self._link = Link(
@@ -100,17 +101,7 @@ class Phone:
         # Stored before we ask: when the answer is lost, the same client asks again.
         client = stored.client if stored else phone_state.new_client()
         phone_state.save(self.config.state, phone_state.Identity("", "", client, ""))
-        answer = checked(
-            await http.post(
-                self.config.relay_url.rstrip("/") + "/v1/users/redeem",
-                json={"invitation": self.config.invitation, "client": client},
-                timeout=10,
-                tls=tls,
-            )
-        )
-        identity = phone_state.Identity(
-            answer["open_id"], answer["wxa_appid"], client, answer["user_token"]
-        )
+        identity = await redeem(self.config.relay_url, self.config.invitation, client, tls)
         phone_state.save(self.config.state, identity)
         return identity
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from typing import Any
 
 from callboard_host import events, phone_keys
@@ -35,6 +36,8 @@ async def run(config: PhoneConfig, machine_readable: bool) -> None:
     def on_error(error: Exception) -> None:
         emit("error", code=getattr(error, "code", -30001), message=str(error))
 
+    gc.collect()
+    gc.freeze()  # a session collects garbage when it starts; what is loaded by now is none
     if not machine_readable:
         print(phone_keys.HELP, flush=True)
     keys = asyncio.create_task(phone_keys.listen(phone, on_error))

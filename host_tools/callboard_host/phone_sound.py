@@ -70,12 +70,7 @@ class PhoneSound:
             await asyncio.gather(session, return_exceptions=True)
 
     def _tell_stats(self) -> None:
-        self._tell(
-            "stats",
-            microphone_started_us=self._microphone.started_us,
-            speaker_started_us=self._speaker.started_us,
-            **self._session.stats(),
-        )
+        self._tell("stats", **self._session.stats())
 
     async def stop(self) -> None:
         """Stop, tell the last figures, close the files."""

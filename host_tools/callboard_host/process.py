@@ -109,6 +109,7 @@ class Child:
         event = events.parse(line)
         if event is not None:
             event["received_us"] = time.time_ns() // 1000
+            event.setdefault("t_us", event["received_us"])
             self.events.append(event)
             self._changed.set()
             if self.on_event:
@@ -156,7 +157,7 @@ class Child:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), min(remaining, 0.5))
 
-    async def wait(self, timeout_s: float) -> int:
+    async def wait(self, timeout_s: float | None) -> int:
         """Wait until it ends by itself; its exit status. Raises ProgramFailed when it does not."""
         try:
             await asyncio.wait_for(asyncio.shield(self._reader), timeout_s)

@@ -146,10 +146,15 @@ def events_since(board: Child, phone: Child, start_us: int) -> CallEvents:
     """What both printed from `start_us` on."""
 
     def since(child: Child) -> list[Event]:
-        return [event for event in child.events if event.get("t_us", 0) >= start_us]
+        return [event for event in child.events if event["t_us"] >= start_us]
 
-    boot = next(event for event in board.events if event["event"] == "boot")
-    return CallEvents(boot, since(board), since(phone))
+    before = [
+        (child.name, event)
+        for child in (board, phone)
+        for event in child.events
+        if event["t_us"] < start_us
+    ]
+    return CallEvents(before, since(board), since(phone))
 
 
 async def run(options: CallOptions, folder: Path, steps: Steps) -> tuple[CallEvents, Files]:

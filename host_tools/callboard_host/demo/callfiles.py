@@ -24,11 +24,21 @@ class Files:
 
 @dataclass(frozen=True)
 class CallEvents:
-    """The events of one call: what board and phone printed from the button on."""
+    """The events of one call: what board and phone printed from the button on.
 
-    boot: Event
+    `before`: (who, event) from the start of the programs to the button.
+    """
+
+    before: list[tuple[str, Event]]
     board: list[Event]
     phone: list[Event]
+
+    @property
+    def boot(self) -> Event:
+        """The board's first event: what it is."""
+        return next(
+            event for who, event in self.before if (who, event["event"]) == ("board", "boot")
+        )
 
     def of(self, who: str) -> list[Event]:
         """Those of one end, in order."""

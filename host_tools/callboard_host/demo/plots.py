@@ -66,7 +66,7 @@ def delays(points: list[tuple[float, float]]) -> str:
     if points:
         axis.plot(*zip(*points, strict=True), ".", color=_HEARD, markersize=4)
     axis.axhline(100, color=_BAD, linewidth=0.8, linestyle="--")
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, 1.15 * max([100.0, *(value for _, value in points)]))
     axis.set_ylabel("mouth to ear, ms", fontsize=8)
     axis.set_xlabel("seconds from the first sample of the microphone", fontsize=8)
     return svg(figure)

@@ -136,12 +136,12 @@ def counters(events: CallEvents, receiver: str, origin_us: int) -> dict[str, lis
 
 
 def timeline(events: CallEvents) -> list[dict[str, Any]]:
-    """What both ends told, without the figures, in ms from the button."""
+    """What both ends told since they were started, without the figures; ms from the button."""
     start = events.time_us("board", "button") or 0
+    told = events.before + [(who, event) for who in ("board", "phone") for event in events.of(who)]
     lines = [
         {"t_ms": round((event["t_us"] - start) / 1000, 1), "who": who, "event": event["event"]}
-        for who in ("board", "phone")
-        for event in events.of(who)
+        for who, event in told
         if event["event"] != "stats"
     ]
     return sorted(lines, key=lambda line: line["t_ms"])

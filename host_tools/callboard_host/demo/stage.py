@@ -13,10 +13,10 @@ from typing import Any
 
 from callboard_host import board as boards
 from callboard_host import paths
-from callboard_host.admin import Admin
 from callboard_host.board import BoardConfig
 from callboard_host.errors import ProgramFailed
 from callboard_host.process import Child
+from callboard_host.relay.admin_client import AdminClient
 
 APP = "wxdemo"
 MODEL = "doorbell"
@@ -42,7 +42,7 @@ class Stage:
     relay: Child | None = None
     relay_url: str = ""
     ca_path: Path | None = None
-    admin: Admin | None = None
+    admin_token: str = ""
     open_id: str = ""
     invitation: str = ""
     ticket: str = ""
@@ -57,12 +57,19 @@ class Stage:
     async def close(self) -> None:
         """Stop every program, the last started first."""
         children, self.children = self.children[::-1], []
-        stops = [asyncio.ensure_future(child.stop()) for child in children]
+        stops = [asyncio.ensure_future(self._stop(child)) for child in children]
         try:
             await asyncio.gather(*stops, return_exceptions=True)
         finally:  # a second Ctrl-C
             for child in children:
-                child.kill()
+                if child.returncode is None:
+                    child.kill()
+
+    async def _stop(self, child: Child) -> None:
+        if child.name.startswith("board"):
+            await boards.switch_off(child)
+        else:
+            await child.stop()
 
     def forget(self) -> None:
         """Remove the data of an earlier call, but nothing that a person may have put there."""
@@ -84,8 +91,7 @@ class Stage:
         facts = await self._facts(self.relay, ready)
         self.relay_url = facts["url"]
         self.ca_path = Path(facts["ca_path"]) if self.tls and facts.get("ca_path") else None
-        token = Path(facts["admin_token_path"]).read_text(encoding="utf-8").strip()
-        self.admin = Admin(self.relay_url, token, self.ca_path)
+        self.admin_token = Path(facts["admin_token_path"]).read_text(encoding="utf-8").strip()
 
     @property
     def relay_port(self) -> int:
@@ -110,12 +116,17 @@ class Stage:
     async def create_accounts(self) -> None:
         """An app, a model, a user with an invitation, a ticket, and the user's authorisation."""
         self.log("creating app, model, user, ticket and authorisation")
-        assert self.admin is not None, "start_relay() first"
-        await self.admin.create_app(APP, "callboard demo")
-        await self.admin.create_model(MODEL, "doorbell")
-        self.open_id, self.invitation = await self.admin.create_user(APP, "a person")
-        self.ticket = await self.admin.create_ticket(MODEL, SN)
-        await self.admin.authorise(self.open_id, MODEL, SN)
+        async with self.admin() as admin:
+            await admin.add_app(APP, "callboard demo")
+            await admin.add_model(MODEL, "doorbell")
+            user = await admin.invite(APP, "a person")
+            self.open_id, self.invitation = user["open_id"], user["invitation"]
+            self.ticket = (await admin.ticket(MODEL, SN))["ticket"]
+            await admin.authorise(self.open_id, MODEL, SN)
+
+    def admin(self) -> AdminClient:
+        """An administrator of the relay, to be entered with `async with`."""
+        return AdminClient(self.relay_url, self.admin_token, self.ca_path)
 
     async def start_phone(self, *options: str | Path, name: str = "phone") -> Child:
         """Start `callboard phone` with our relay and invitation; wait until it is online."""

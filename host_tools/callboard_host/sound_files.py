@@ -1,0 +1,22 @@
+"""The sound files of a virtual device, checked before anything is started."""
+
+from pathlib import Path
+
+from callboard.errors import InvalidArgument
+from callboard.media import wav
+from callboard_host.errors import BadInput
+
+
+def check_files(microphone: Path | None, speaker: Path | None) -> None:
+    """Before anybody is called: can these files be used? Raises BadInput."""
+    try:
+        if microphone:
+            reader = wav.WavReader(str(microphone))
+            reader.close()
+            if reader.rate not in wav.RATES:
+                raise InvalidArgument(f"{microphone}: its rate is {reader.rate} Hz")
+        if speaker:
+            wav.WavWriter(str(speaker), wav.RATES[0]).close()
+    except InvalidArgument as error:
+        hint = "give a 16-bit mono PCM WAV of 8000, 16000 or 48000 Hz"
+        raise BadInput(error.message, hint if microphone else "choose another file") from error

@@ -174,7 +174,7 @@ def test_bad_frames_and_limits():
         {"frames_max": 2},
         {"min_ms": 0},
         {"min_ms": 50},
-        {"max_ms": 30},
+        {"max_ms": 29},
         {"max_ms": 640},
     ):
         raises(InvalidArgument, buffer, **options)
@@ -233,8 +233,8 @@ def test_no_frame_of_a_clean_line_is_lost_or_inserted():
     line = Line(steady(1000), quiet=quiet).run(7).check()
     assert len(line.played) == 1000
     assert line.buffer.lost == line.inserted == 0
-    assert line.removed <= 1
-    assert line.delays[-1] <= 44  # from 40 ms down to one frame and a little
+    assert line.removed == 0  # a shift within speech would be for nothing
+    assert max(line.delays) < 50
 
 
 def test_delay_follows_the_network():

@@ -35,7 +35,7 @@ _FULL = const(1)
 _PLAYED = const(2)
 _WINDOW = const(16)  # gets between two looks at the slack
 _TOO_SHORT_MS = const(4)  # slack below the target by this much: insert
-_TOO_LONG_MS = const(4)  # slack above the target by a frame and this much: drop
+_TOO_LONG_MS = const(14)  # slack above the target by a frame and this much: drop
 _LATE_RUN = const(25)  # late packets in a row: the sender's time went back
 
 
@@ -57,7 +57,7 @@ class JitterBuffer:
         payload_max=160,
         frame_ms=20,
         frame_samples=160,
-        target_ms=40,
+        target_ms=30,
         min_ms=20,
         max_ms=240,
     ):

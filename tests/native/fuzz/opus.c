@@ -15,7 +15,7 @@
 
 #define SPARE (512 + STATE_ALIGN - 1) /* in encoder.c and decoder.c */
 #define MAX_PCM (2 * 5760)
-#define MAX_OPERATIONS 24
+#define MAX_OPERATIONS 10
 
 #define CHECK(condition) \
     do { \

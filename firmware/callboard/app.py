@@ -173,6 +173,7 @@ class App:
                 await act()
             except CallboardError as error:
                 self._failed(error)
+            self._button_task = None
 
         self._button_task = asyncio.create_task(guarded())
 

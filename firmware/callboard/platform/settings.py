@@ -13,8 +13,8 @@ class Settings:
     """A board's configuration. Raises InvalidArgument that names the constant that is wrong.
 
     `relay_url`, `relay_ca` (path) or `relay_leaf_sha256` (32 bytes), `model_id`, `sn`,
-    `wxa_appid`, `flavour`, `ticket`, `open_id` of the user to call, `data_path`, `microphone` and `speaker`
-    (paths or None), `audio_rate` in Hz, `audio_ppm` the error of the audio clock.
+    `wxa_appid`, `flavour`, `ticket`, `open_id` of the user to call, `data_path`, `microphone` and
+    `speaker` (paths or None), `audio_rate` in Hz, `audio_ppm` the error of the audio clock.
     """
 
     def __init__(self, board):

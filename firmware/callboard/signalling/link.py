@@ -209,6 +209,10 @@ class Link:
             self._drop(error)
             await asyncio.sleep(0)  # the reader lets go of the socket
             await self._close(socket, error)
+            # A board has no room for two: nothing may hold the old one while the next is made,
+            # and on MicroPython finished tasks and coroutines hold their variables.
+            self._tasks = []
+            socket = task = None
         return error
 
     def _drop(self, error):

@@ -102,7 +102,7 @@ class Av:
         self._visitor = 0
         self._receiving = False
         self._info = None
-        self._last = None  # the session that ended last
+        self._stats = {}  # of the session that ended last
 
     def emit(self, name, *args):
         """Call the application's callback `name`; a failing or slow one is reported."""
@@ -158,6 +158,9 @@ class Av:
             await session.run()
         except Exception as error:  # what failed ends the sound, not the board
             self._report("audio", error)
+        finally:
+            self._stats = session.stats()
+            session = None  # on MicroPython a finished coroutine holds its variables
 
     def receive(self, buf, off, n, arrival_ms):
         """One media message from the link."""
@@ -202,9 +205,10 @@ class Av:
         session, self._session = self._session, None
         if session is None:
             return
-        self._last = session
         if self._task is not None:
             self._task.cancel()
+        else:
+            self._stats = _raw_stats(session)
         if self._receiving:
             self._receiving = False
             self.emit("on_stop_recv_stream", self._visitor, CHANNEL, codes.STREAM_AUDIO)
@@ -212,23 +216,23 @@ class Av:
 
     async def wait_stopped(self):
         """After stop(): wait until microphone and speaker are released."""
-        task, self._task = self._task, None
-        if task is not None:
-            await ended(task)
+        if self._task is not None:
+            await ended(self._task)
+            self._task = None
 
     def take_stats(self):
         """The figures of the session that ended last, once; {} when there is none."""
-        session, self._last = self._last, None
-        if session is None:
-            return {}
-        if self._microphone is not None:
-            return session.stats()
-        return {
-            "frames_sent": session.sent,
-            "frames_send_dropped": session.dropped,
-            "frames_received": session.received,
-            "packets_refused": session.refused,
-        }
+        stats, self._stats = self._stats, {}
+        return stats
+
+
+def _raw_stats(session):
+    return {
+        "frames_sent": session.sent,
+        "frames_send_dropped": session.dropped,
+        "frames_received": session.received,
+        "packets_refused": session.refused,
+    }
 
 
 def _nothing(*_):

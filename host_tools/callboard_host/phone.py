@@ -128,10 +128,11 @@ class Phone:
     def _incoming(self, call: dict[str, Any]) -> None:
         if self.state != IDLE:
             raise Busy("this phone is in another call")
-        if not isinstance(call.get("call_id"), str):
-            raise InvalidArgument("call_id must be a text")
+        call_id = call.get("call_id")
+        if not isinstance(call_id, str) or not 0 < len(call_id) <= 64:
+            raise InvalidArgument("call_id must be a text of 1 to 64 characters")
         self.state, self._call = RINGING, call
-        self._emit("ringing", call_id=call["call_id"], peer=call.get("peer"))
+        self._emit("ringing", call_id=call_id, peer=call.get("peer"))
         if self.config.answer_after is not None:
             self._later(self.config.answer_after, self.answer)
         elif self.config.reject_after is not None:

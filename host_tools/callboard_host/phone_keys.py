@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from callboard.errors import CallboardError
 from callboard_host.phone import Phone
 
 HELP = "keys: a answer, r reject, h hang up, q quit"
 _KEYS = {"a": "answer", "r": "reject", "h": "hang up", "q": "quit"}
+_LINE_MAX = 100
 
 
 async def act(phone: Phone, word: str) -> None:
@@ -42,34 +44,43 @@ def single_keys() -> Iterator[bool]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-async def listen(phone: Phone, on_error) -> None:
-    """Act on keys until standard input ends."""
-    with single_keys() as is_terminal:
-        queue: asyncio.Queue[bytes] = asyncio.Queue(maxsize=100)
-        loop = asyncio.get_running_loop()
-        descriptor = sys.stdin.fileno()
+async def listen(phone: Phone, on_error: Callable[[Exception], None]) -> None:
+    """Act on keys until standard input ends; at once when there is none."""
+    queue: asyncio.Queue[bytes] = asyncio.Queue(maxsize=100)
+    loop = asyncio.get_running_loop()
 
-        def readable() -> None:
-            data = os.read(descriptor, 256)
-            if not data:
-                loop.remove_reader(descriptor)
-            with contextlib.suppress(asyncio.QueueFull):
-                queue.put_nowait(data)
-
-        try:
-            loop.add_reader(descriptor, readable)
-        except (OSError, ValueError):
-            return  # standard input is a file or closed: nobody presses keys
-        try:
-            pending = ""
-            while data := await queue.get():
-                pending += data.decode("utf-8", "replace")
-                words = list(pending) if is_terminal else pending.split("\n")
-                pending = "" if is_terminal else words.pop()
-                for word in words:
-                    try:
-                        await act(phone, word.strip())
-                    except Exception as error:
-                        on_error(error)
-        finally:
+    def readable() -> None:
+        data = os.read(descriptor, 256)
+        if not data:
             loop.remove_reader(descriptor)
+        with contextlib.suppress(asyncio.QueueFull):
+            queue.put_nowait(data)
+
+    try:
+        descriptor = sys.stdin.fileno()
+        loop.add_reader(descriptor, readable)
+    except (AttributeError, OSError, ValueError):
+        return  # it is closed, or a file: nobody presses keys
+    try:
+        with single_keys() as is_terminal:
+            await _act_on(queue, phone, is_terminal, on_error)
+    finally:
+        loop.remove_reader(descriptor)
+
+
+async def _act_on(
+    queue: asyncio.Queue[bytes],
+    phone: Phone,
+    is_terminal: bool,
+    on_error: Callable[[Exception], None],
+) -> None:
+    pending = ""
+    while data := await queue.get():
+        pending += data.decode("utf-8", "replace")
+        words = list(pending) if is_terminal else pending.split("\n")
+        pending = "" if is_terminal else words.pop()[-_LINE_MAX:]
+        for word in words:
+            try:
+                await act(phone, word.strip())
+            except CallboardError as error:
+                on_error(error)

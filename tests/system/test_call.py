@@ -1,0 +1,80 @@
+"""Whole calls: board, relay and phone as processes, judged by what was heard."""
+
+import json
+import signal
+
+import pytest
+from rich.console import Console
+
+from callboard_host.demo import bars, call
+from callboard_host.demo.progress import Steps
+from support.covers import covers
+from system.programs import Program, run
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(150)]
+
+# Only to notice that something is broken: what is fast enough is for `make bench-call` to say.
+SANE_MS = 3000
+
+
+@covers("V-30", "V-63")
+@pytest.mark.parametrize(
+    ("python", "bits"), [("cpython", 64), ("micropython", 64), ("micropython", 32)]
+)
+async def test_a_call_loses_nothing_in_either_direction(tmp_path, python, bits):
+    options = call.CallOptions(python=python, bits=bits, speech_s=4.0, chirps_s=1.2)
+    events, files = await call.run(options, tmp_path, Steps(Console(quiet=True)))
+    report, checked = call.publish(events, files, options)
+    assert report["call"]["result"] == "completed"
+    assert report["call"]["codec"] == "pcmu"
+    assert [bar.as_dict() for bar in bars.failures(checked)] == []
+    assert (report["board"]["implementation"], report["board"]["bits"]) == (python, bits)
+    assert 0 < report["call"]["setup_ms"] < SANE_MS
+    assert 0 < report["call"]["answer_to_audio_ms"] < SANE_MS
+    for media in report["media"].values():
+        assert media["frames_sent"] >= media["frames_received"] > 300
+        assert media["chirps_said"] == 12
+        assert 0 < media["mouth_to_ear_ms"]["max"] < 1000
+        assert media["stoi"] > 0.9
+    assert json.loads((tmp_path / "report.json").read_text()) == report
+    assert (tmp_path / "report.html").read_text().count("<svg") == 7
+
+
+def test_two_calls_at_once_do_not_meet(tmp_path):
+    outputs = [tmp_path / "one", tmp_path / "two"]
+    arguments = ("demo-call", "--python", "cpython", "--talk", "1", "--output")
+    with Program(*arguments, outputs[0]) as one, Program(*arguments, outputs[1]) as two:
+        for program, output in ((one, outputs[0]), (two, outputs[1])):
+            program.finish()
+            report = json.loads((output / "report.json").read_text())
+            assert report["call"]["result"] == "completed", program.output
+            assert program.left_behind() == []
+
+
+def test_two_calls_in_one_folder_are_refused(tmp_path):
+    with Program("demo-call", "--python", "cpython", "--output", tmp_path) as first:
+        first.wait_line("starting the relay")
+        status, output = run("demo-call", "--python", "cpython", "--output", tmp_path)
+        assert status == 7
+        assert "another call runs" in output
+        assert "--output" in output
+
+
+@pytest.mark.parametrize("moment", ["starting the relay", "booting the board", "both are talking"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_call_leaves_no_process(tmp_path, moment, number):
+    with Program("demo-call", "--output", tmp_path) as program:
+        program.wait_line(moment)
+        program.process.send_signal(number)
+        assert program.finish() == 130
+        assert "interrupted" in program.output
+        assert program.left_behind() == []
+
+
+def test_a_killed_call_leaves_no_process(tmp_path):
+    with Program("demo-call", "--output", tmp_path) as program:
+        program.wait_line("both are talking")
+        assert len(program.family()) == 4  # itself, relay, phone, board
+        program.process.kill()
+        program.process.wait()
+        assert program.left_behind() == []

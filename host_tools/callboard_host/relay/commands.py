@@ -6,17 +6,17 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from callboard.errors import RemoteError
 
 from .. import errors
-from .admin_client import AdminClient, is_wrong_token
-from .config import RelayConfig
-from .program import FACTS_FILE, run_relay
-from .server import ADMIN_TOKEN_FILE
+from .files import ADMIN_TOKEN_FILE, FACTS_FILE
+
+if TYPE_CHECKING:
+    from .admin_client import AdminClient
 
 T = TypeVar("T")
 
@@ -73,6 +73,9 @@ def relay_command(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens.")] = False,
 ) -> None:
     """Run the relay: devices register, users are invited, calls are made, media is passed on."""
+    from .config import RelayConfig
+    from .program import run_relay
+
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
         format="%(levelname).1s (%(relativeCreated)d) %(name)s: %(message)s",
@@ -186,13 +189,15 @@ def _nothing() -> None:
 
 
 def _ask(
-    question: Callable[[AdminClient], Awaitable[T]],
+    question: "Callable[[AdminClient], Awaitable[T]]",
     data: Path,
     relay: str,
     token: str,
     ca: Path | None,
 ) -> T:
     """Ask the relay one thing. Raises HostError, RemoteError, NetworkError."""
+    from .admin_client import AdminClient, is_wrong_token
+
     url, ca_path = (relay, ca) if relay else _from_data(data, ca)
     secret = token or _token_from_data(data)
 

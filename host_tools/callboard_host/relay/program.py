@@ -8,9 +8,8 @@ import signal
 from pathlib import Path
 
 from .config import RelayConfig
+from .files import FACTS_FILE
 from .server import Relay
-
-FACTS_FILE = "relay.json"  # in the data directory while the relay runs
 
 
 def run_relay(config: RelayConfig) -> None:

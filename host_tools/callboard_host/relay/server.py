@@ -20,6 +20,7 @@ from .core import Core
 from .faces import data_model, rooms, voip
 from .faces.admin import Admin
 from .faces.public import Public
+from .files import ADMIN_TOKEN_FILE
 from .limiters import Limiters
 from .rooms import Engine
 from .signalling import Signalling
@@ -29,7 +30,6 @@ from .vault import open_vault, read_or_make_secret
 
 log = logging.getLogger(__name__)
 
-ADMIN_TOKEN_FILE = "admin.token"
 _HOUSEKEEPING_S = 1.0
 _CERTIFICATE_CHECK_S = 3600.0
 

@@ -40,6 +40,7 @@ class Session:
         self.broken = False  # a push was lost: it cannot be resumed
         self._handle = handle
         self._requests: deque[tuple[int, str, dict[str, Any]]] = deque()
+        self._working = False
         self._arrived = asyncio.Event()
         self._pushes: deque[tuple[str, dict[str, Any], PushDone | None]] = deque()
         self._worker = asyncio.ensure_future(self._work())
@@ -120,8 +121,10 @@ class Session:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
+            self._working = True
             while self._requests:
                 await self._one(*self._requests.popleft())
+            self._working = False
 
     async def _one(self, request_id: int, method: str, params: dict[str, Any]) -> None:
         try:

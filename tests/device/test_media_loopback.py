@@ -94,7 +94,7 @@ async def test_two_ends_over_a_bad_line():
     assert 110 <= board.stats()["frames_sent"] <= 121, board.stats()
     assert figures["frames_played"] >= 85, figures
     assert figures["frames_lost"] >= 1
-    assert figures["capture_lost"] == 0
+    assert figures["capture_lost"] <= 5
     assert figures["frame_cpu_us"]["max"] >= figures["frame_cpu_us"]["p50"] > 0
     assert not phone.running and not board.running
     assert rate == 48000 and 2.2 < len(heard) / 48000 < 2.6, len(heard)

@@ -11,7 +11,9 @@ from callboard.errors import InvalidArgument
 from callboard.keystore import RamDevice
 from callboard.log import Log
 from callboard.media.devices import NullMicrophone, NullSpeaker
+from callboard.platform import create
 from callboard.platform.settings import Settings
+from callboard.platform.unix import LINE_MAX, read_line
 from callboard.voip.client import Client
 from callboard.voip.registration import KEY_NAME
 from support import FakeClock, raises, settle
@@ -300,7 +302,6 @@ class Answer:
         return self._body
 
 
-# covers: V-15
 async def test_registers_with_its_ticket_first():
     tickets = []
 
@@ -366,6 +367,38 @@ async def test_cancelled_as_by_ctrl_c_it_leaves_cleanly():
     except asyncio.CancelledError:
         pass
     assert rig.relay.methods()[-1] == "call.hang_up" and rig.hardware.closed == 1
+
+
+class Typed:
+    """A console on which `data` was typed."""
+
+    def __init__(self, data):
+        self._data = data
+
+    async def read(self, count):
+        assert count == 1  # more would block a board until it is there
+        byte, self._data = self._data[:1], self._data[1:]
+        return byte
+
+
+async def test_console_lines():
+    reader = Typed(b"button press\n\r\n  quit \n" + b"x" * 1000 + b"\n\xff\n\xc3\xa9\nrest")
+    lines = []
+    while True:
+        line = await read_line(reader)
+        if line is None:
+            break
+        lines.append(line)
+    assert lines == ["button press", "", "quit", "x" * LINE_MAX, "?", "é"]
+
+
+def test_only_known_boards_are_made():
+    error = raises(InvalidArgument, create, changed(BOARD="TOASTER"))
+    assert "TOASTER" in error.message
+    hardware = create(changed(BOARD="UNIX", RELAY_URL="http://127.0.0.1:1", RELAY_CA=None))
+    assert hardware.name == "UNIX" and hardware.tls() is None
+    missing = create(changed(RELAY_CA="/nowhere/ca.der"))
+    assert "/nowhere/ca.der" in raises(InvalidArgument, missing.tls).message
 
 
 def changed(**constants):

@@ -200,7 +200,6 @@ async def test_pings_every_heartbeat():
     await owner.link.stop()
 
 
-# covers: V-24
 async def test_silent_relay_is_left_after_dead_ms():
     clock, relay, owner = await online()
     first = relay.socket
@@ -379,7 +378,6 @@ def refusals():
     )
 
 
-# covers: V-24
 async def test_each_close_code_has_its_outcome():
     for code, status, lost, soon in refusals():
         clock, relay, owner = await online()

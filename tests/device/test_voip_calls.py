@@ -165,6 +165,23 @@ async def test_malformed_answers_are_refused_and_change_nothing():
     await bench.close()
 
 
+async def test_answer_without_memory_for_the_sound_hangs_up():
+    bench = Bench()
+    await bench.ready()
+    call_id = await bench.ring()
+
+    def full(media, transport):
+        raise MemoryError("allocating 5120 bytes")
+
+    bench.client._av.prepare = full
+    answer = bench.push("call.answered", {"call_id": call_id, "visitor": 1, "media": media()})
+    await settle()
+    assert answer[0].code == codes.AVT_FAILED and "memory" in answer[0].message
+    assert bench.relay.requests[-1] == ("call.hang_up", {"call_id": call_id})
+    assert bench.client.is_busy() == 0
+    await bench.close()
+
+
 # covers: V-49
 async def test_received_frames_reach_the_application_unchanged():
     bench = Bench()

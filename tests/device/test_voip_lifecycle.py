@@ -1,11 +1,13 @@
 """The order in which a device comes up and goes down, and what it says about its connection."""
 
 import asyncio
+import gc
+import os
 
 from fake_relay import mac_is_right
 from voip_bench import CONFIG, IDENTITY, Bench, begin, outcome
 
-from callboard import codes
+from callboard import codes, keystore, port
 from callboard.errors import (
     InvalidArgument,
     NotRegistered,
@@ -15,7 +17,7 @@ from callboard.errors import (
     WrongOrder,
 )
 from callboard.voip.lifecycle import LEVELS, NEEDS, STEPS, Lifecycle
-from support import raises, settle
+from support import SkipTest, raises, settle
 
 INITS = ("init_system", "init_data_model", "init_av", "init_voip")
 
@@ -103,6 +105,25 @@ async def test_exit_leaves_no_task_and_no_connection():
     assert bench.relay.attempts == attempts and bench.relay.socket.closed
     assert bench.clock.earliest() is None  # nobody sleeps any more
     await bench.close()
+
+
+# covers: V-06
+async def test_exit_gives_the_memory_back():
+    bench = Bench()
+    heap = [None] * 12
+    for n in range(12):
+        await bench.ready()
+        await bench.talk()
+        await bench.close()
+        del bench.seen.told[:], bench.relay.requests[:], bench.relay.hellos[:]
+        del bench.relay.attempted_ms[:]
+        bench.relay.peer = None
+        await bench.clock.run(1000)
+        gc.collect()
+        heap[n] = port.heap_used()
+    if heap[0] is None:
+        raise SkipTest("this Python does not tell its heap")
+    assert min(heap[-3:]) <= max(heap[3:6]), heap
 
 
 # covers: V-02
@@ -199,9 +220,13 @@ async def test_unregistered_device_registers_and_connects():
         posted.append(options["json"]["ticket"])
         return Answer()
 
-    bench = Bench(registered=False, post=post)
-    await bench.init()
+    path = "/tmp/callboard_test_flash_%d" % (id(posted) & 0xFFFFFFFF)
+    keystore.remove(path)
+    bench = Bench(post=post)
+    bench.init_av()
     client = bench.client
+    assert isinstance(await outcome(attempt(client, "is_registered")), WrongOrder)
+    await client.init_voip(0, path, *IDENTITY)
     assert client.is_registered() == 0 and bench.relay.attempts == 0
     for refused in (client.call("user1"), client.report({"a": 1})):
         assert isinstance(await outcome(refused), NotRegistered)
@@ -212,6 +237,18 @@ async def test_unregistered_device_registers_and_connects():
     assert client.is_registered() == 1 and client.online and mac_is_right(bench.relay.hellos[0])
     await client.register("ticket-2")
     assert posted == ["ticket-1"] and bench.relay.attempts == 1
+    assert os.stat(path)[6] > 0
+    await bench.close()
+    await bench_at(path)
+    keystore.remove(path)
+
+
+async def bench_at(path):
+    """A device that is switched on again with the same flash connects without a ticket."""
+    bench = Bench()
+    bench.init_av()
+    await bench.client.init_voip(0, path, *IDENTITY)
+    assert bench.client.is_registered() == 1 and mac_is_right(bench.relay.hellos[0])
     await bench.close()
 
 

@@ -108,6 +108,9 @@ class Caller:
             session = self._av.prepare(params.get("media"), self._link.transport)
         except ProtocolError as error:
             raise InvalidArgument(error.message)
+        except MemoryError:
+            asyncio.create_task(self.hang_up())
+            raise CallboardError("this device has no memory for the sound of the call")
         self.call.answer(call_id, visitor)
         self._av.emit("on_recv_command", codes.COMMAND_CALL_ANSWER, visitor, RES_TYPE, {})
         self._av.start(session, visitor, self._call_type)

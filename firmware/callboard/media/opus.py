@@ -1,0 +1,142 @@
+"""Opus as a codec of media/codec.py, at 16 and at 8 kHz, where native Opus is installed.
+
+Beyond what every codec has:
+`rate` and `frame_samples` are those of PCM; `clock_rate` and `frame_ticks` those of RTP, which for
+Opus are always 48 kHz (RFC 7587 §4.1) whatever rate either end codes at. `wire_name` is what both
+are called in a stream description. `idle` after encode(): the packet need not be sent (DTX).
+`recover()` makes a lost frame from the FEC data of the packet behind it.
+
+Importing this registers the codecs, or nothing when callboard.native.opus is None.
+"""
+
+from array import array
+
+from ..native import opus
+from ..native import pcm as pcm_native
+from ..port import const
+from . import codec
+
+_FRAME_MS = const(20)
+_DTX_MAX = const(2)  # bytes; RFC 7587 §3.1.3: such a packet says only that nothing was said
+_INFO_SAMPLES = const(1)
+_INFO_FEC = const(5)
+
+
+class Opus:
+    """Opus for speech at 16 kHz: 24 kb/s, in-band FEC, DTX (RFC 6716, RFC 7587).
+
+    An object codes one stream each way; `encode=False` or `decode=False` saves that half's memory
+    (25 and 18 kB; the scratch that both share takes 19 more).
+    """
+
+    name = "opus"
+    wire_name = "opus"
+    payload_type = 111
+    rate = 16000
+    frame_samples = 320
+    clock_rate = 48000
+    frame_ticks = 960
+    max_payload = 320  # 128 kb/s: more than any stream here is described with
+    # libopus sends FEC only where bitrate, complexity and expected loss (per cent) allow it, and
+    # gives up bandwidth for it: with less of any of the three it is no FEC, or not 16 kHz.
+    bitrate = 24000
+    complexity = 5
+    expected_loss = 15
+
+    def __init__(self, encode=True, decode=True):
+        self.idle = False
+        self.refused = 0  # packets that were concealed because they were none
+        self._encoder = self._decoder = None
+        needs = []
+        if encode:
+            needs.append(opus.encoder_scratch(self.rate, 1, self.complexity, self.frame_samples))
+            self._start_encoder()
+        if decode:
+            needs.append(opus.decoder_scratch(self.rate, 1))
+            self._decoder = bytearray(opus.decoder_size(1))
+            opus.decoder_init(self._decoder, self.rate, 1)
+        self._scratch = bytearray(max(needs))
+        self._info = array("i", [0] * opus.INFO)
+
+    def _start_encoder(self):
+        self._encoder = bytearray(opus.encoder_size(1))
+        opus.encoder_init(self._encoder, self.rate, 1, opus.VOIP)
+        opus.encoder_set(self._encoder, opus.SIGNAL, opus.VOICE)
+        opus.encoder_set(self._encoder, opus.COMPLEXITY, self.complexity)
+        opus.encoder_set(self._encoder, opus.BITRATE, self.bitrate)
+        opus.encoder_set(self._encoder, opus.FEC, 1)
+        opus.encoder_set(self._encoder, opus.LOSS, self.expected_loss)
+        opus.encoder_set(self._encoder, opus.DTX, 1)
+
+    # -- out -------------------------------------------------------------------
+
+    def encode(self, pcm, out, out_off):
+        """Encode one frame (array 'h') to out[out_off:]; returns the bytes written."""
+        n = opus.encode(
+            self._encoder,
+            self._scratch,
+            pcm,
+            0,
+            self.frame_samples,
+            out,
+            out_off,
+            self.max_payload,
+        )
+        self.idle = n <= _DTX_MAX
+        return n
+
+    # -- in --------------------------------------------------------------------
+
+    def accepts(self, n):
+        """True when a payload of `n` bytes may be one frame; what is in it decides decode()."""
+        return 0 < n <= self.max_payload
+
+    def decode(self, buf, off, n, pcm):
+        """Decode a payload to one frame; what is no packet of 20 ms is concealed and counted."""
+        if not self._is_frame(buf, off, n):
+            self.refused += 1
+            self.conceal(pcm)
+            return
+        opus.decode(self._decoder, self._scratch, buf, off, n, pcm, 0, self.frame_samples)
+
+    def conceal(self, pcm):
+        """Fill in for a frame that is missing: fading voice, then comfort noise while DTX lasts.
+
+        Returns True while there is something to be heard.
+        """
+        n = self.frame_samples
+        opus.conceal(self._decoder, self._scratch, pcm, 0, n)
+        return pcm_native.peak(pcm, 0, n) > 0
+
+    def recover(self, buf, off, n, pcm):
+        """Make the frame that was lost right before this payload; decode() takes it afterwards.
+
+        Returns True if it came from the payload's FEC data, False if it was concealed.
+        """
+        if not self._is_frame(buf, off, n):
+            self.conceal(pcm)
+            return False
+        recovered = self._info[_INFO_FEC] == 1
+        opus.decode_fec(self._decoder, self._scratch, buf, off, n, pcm, 0, self.frame_samples)
+        return recovered
+
+    def _is_frame(self, buf, off, n):
+        """Whether the payload is a valid packet of one frame's length; leaves _info about it."""
+        return opus.packet_info(buf, off, n, self.rate, self._info) == self.frame_samples
+
+
+class OpusNarrow(Opus):
+    """Opus for speech at 8 kHz: for boards without the cycles for 16 kHz.
+
+    At complexity 0 FEC, too, needs 24 kb/s; 20 kb/s come out.
+    """
+
+    name = "opus-8k"
+    rate = 8000
+    frame_samples = 160
+    complexity = 0
+
+
+if opus is not None:
+    codec.register(Opus)
+    codec.register(OpusNarrow)

@@ -612,9 +612,9 @@ async def test_a_hundred_calls_in_one_init_without_heap_growth():
     """
     bench = Bench()
     await bench.ready()
-    heap = []
-    for _ in range(10):
-        heap.append(await heap_after_calls(bench, 21))
+    heap = [None] * 10
+    for n in range(10):
+        heap[n] = await heap_after_calls(bench, 21)
     warm, readings = heap[4:6], heap[6:]
     assert bench.calls == 210 and bench.client.level == "voip" and bench.relay.attempts == 1
     await bench.close()

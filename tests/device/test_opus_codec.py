@@ -100,7 +100,7 @@ def test_a_lost_frame_is_recovered():
 
 
 def test_fec_does_not_cost_bandwidth():
-    """Packets are as wide as their PCM, with FEC in most: libopus would trade one for the other."""
+    """Packets are as wide as their PCM, with FEC in most: libopus trades one for the other."""
     require_opus()
     info = array("i", bytes(4 * native.INFO))
     for kind, bandwidth in ((Opus, native.WIDEBAND), (OpusNarrow, native.NARROWBAND)):

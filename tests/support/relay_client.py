@@ -43,8 +43,8 @@ class SignallingClient:
         self._arrived = asyncio.Event()
         self._reader = None
 
-    async def open(self):
-        """Connect and read the challenge."""
+    async def dial(self):
+        """Connect; the challenge is on its way."""
         self.socket = await connect(
             self.url + PATHS[self.role],
             ssl=self.tls,
@@ -53,6 +53,10 @@ class SignallingClient:
             compression=None,
             max_size=20_000,
         )
+
+    async def open(self):
+        """Connect and read the challenge."""
+        await self.dial()
         message = json.loads(await asyncio.wait_for(self.socket.recv(), WAIT_S))
         assert message["method"] == "challenge", message
         self.challenge = message["params"]["challenge"]

@@ -88,6 +88,8 @@ class Replay:
             if message.get("method") == "challenge":
                 self.clients[step.client].challenge = message["params"]["challenge"]
             return
+        if step.lost:
+            return
         client = self.clients[step.client]
         if step.body.get("method") == "hello":
             key = self.bindings.values.get("device_key")

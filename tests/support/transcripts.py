@@ -29,7 +29,7 @@ _BLOCK = re.compile(r"^```transcript ([^(\n]+?)(?: \(([^)\n]*)\))?\n(.*?)^```$",
 _PATTERNS = (
     (HTTP_REQUEST, re.compile(r"(?P<source>\w+) → relay POST (?P<path>/\S+) (?P<body>\{.*\})")),
     (HTTP_ANSWER, re.compile(r"relay → (?P<target>\w+) (?P<number>\d{3}) (?P<body>\{.*\})")),
-    (MESSAGE, re.compile(r"(?P<source>\w+) → (?P<target>\w+) (?P<body>\{.*\})")),
+    (MESSAGE, re.compile(r"(?P<source>\w+) → (?P<target>\w+)(?P<lost> lost)? (?P<body>\{.*\})")),
     (OPENS, re.compile(r"(?P<source>\w+) opens (?P<path>/\S+)")),
     (CUTS, re.compile(r"(?P<source>\w+) cuts")),
     (CLOSES, re.compile(r"relay closes (?P<target>\w+) (?P<number>\d{4})")),
@@ -52,6 +52,7 @@ class Step:
     path: str = ""
     number: int = 0
     body: Any = None
+    lost: bool = False  # sent, but it never arrived
 
     @property
     def client(self) -> str:
@@ -144,6 +145,7 @@ def _step(line: str, number: int) -> Step:
             path=parts.get("path") or "",
             number=int(parts.get("number") or 0),
             body=body,
+            lost=bool(parts.get("lost")),
         )
     raise ValueError(f"line {number}: not a transcript line: {line[:60]}")
 

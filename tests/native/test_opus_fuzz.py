@@ -45,7 +45,8 @@ def test_no_warnings(source, bits, tmp_path):
     run("gcc", bits, *strict.split(), *include, "-c", source, "-o", tmp_path / "o", timeout=30)
 
 
-@pytest.mark.timeout(SECONDS + 200)
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 250)
 def test_fuzz(tmp_path):
     jobs = f"-j{os.cpu_count() or 1}"
     run("make", "-s", jobs, "-f", "tests/native/fuzz/fuzz.mk", "build/fuzz/opus", timeout=180)

@@ -22,11 +22,10 @@ MICROPYTHON = "micropython"
 CPYTHON = "cpython"
 _GOODBYE_S = 3.0
 
-# Like a board, so that a leak or a hoarder shows; MicroPython's unix port itself would take 2 MB.
-# A board that is ready uses 200 kB (280 kB where pointers have 64 bits), three quarters of it code
-# that loads from files here and from flash where it is frozen. 256 kB is what an RP2350 has to
-# spare of its 520 kB; an RP2040 (PLATFORM §8: 190 kB) needs frozen code.
-HEAP_BYTES = {32: 256 * 1024, 64: 512 * 1024}
+# Like a board, so that a leak or a hoarder shows (MicroPython's unix port itself would take 2 MB):
+# what an RP2040 leaves an application (PLATFORM §8: 190 kB) and 150 kB of code, which loads from
+# files here and lies in flash there. On 64 bits pointers are twice as wide: 2 × 190 and 215 kB.
+HEAP_BYTES = {32: 340_000, 64: 600_000}
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ MARK = "CALLBOARD_TEST_RUN"
 class Program:
     """`callboard ARGUMENTS` in its own session; every process it starts inherits a mark."""
 
-    def __init__(self, *arguments: str | Path):
+    def __init__(self, *arguments: str | Path, keyboard: bool = False):
         self.mark = uuid.uuid4().hex
         self.lines: list[str] = []
         environment = {**os.environ, MARK: self.mark, "PYTHONPATH": paths.python_path()}
         self.process = subprocess.Popen(
             [sys.executable, "-u", "-m", "callboard_host", *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if keyboard else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -38,11 +38,18 @@ class Program:
             os.kill(pid, signal.SIGKILL)
         self.process.wait()
         self.process.stdout.close()
+        if self.process.stdin:
+            self.process.stdin.close()
 
     @property
     def output(self) -> str:
         """What it printed so far, as far as it was read."""
         return "".join(self.lines)
+
+    def type(self, text: str) -> None:
+        """Type on its console."""
+        self.process.stdin.write(text)
+        self.process.stdin.flush()
 
     def wait_line(self, text: str) -> str:
         """Read its output up to the line with `text` in it."""

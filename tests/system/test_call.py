@@ -1,5 +1,6 @@
 """Whole calls: board, relay and phone as processes, judged by what was heard."""
 
+import asyncio
 import json
 import signal
 
@@ -8,6 +9,7 @@ from rich.console import Console
 
 from callboard_host.demo import bars, call
 from callboard_host.demo.progress import Steps
+from callboard_host.demo.stage import Stage
 from support.covers import covers
 from system.programs import Program, run
 
@@ -78,3 +80,48 @@ def test_a_killed_call_leaves_no_process(tmp_path):
         program.process.kill()
         program.process.wait()
         assert program.left_behind() == []
+
+
+async def test_people_use_board_and_phone_by_hand(tmp_path):
+    async with Stage(tmp_path, log=lambda text: None) as stage:
+        await stage.start_relay()
+        await stage.create_accounts()
+        where = ("--relay", stage.relay_url, "--ca", stage.ca_path)
+        me = ("--state", tmp_path / "me.json", "--invitation", stage.invitation)
+        it = ("--run-dir", tmp_path / "run", "--ticket", stage.ticket, "--open-id", stage.open_id)
+        with (
+            Program("phone", *where, *me, keyboard=True) as phone,
+            Program("board", *where, *it, "--bits", "32", keyboard=True) as board,
+        ):
+            await asyncio.to_thread(by_hand, phone, board)
+
+
+def by_hand(phone: Program, board: Program) -> None:
+    """Enter calls, a answers, h hangs up; Ctrl-C ends both."""
+    phone.wait_line("waiting for a call")
+    board.wait_line("ready to call")
+    board.type("\n")
+    phone.wait_line("SN0001 calls")
+    phone.type("a\n")
+    phone.wait_line("hearing the other end")
+    board.wait_line("call talking")
+    phone.type("h\n")
+    phone.wait_line("the call has ended")
+    board.wait_line("hung_up_by_callee")
+    board.process.send_signal(signal.SIGINT)
+    assert board.finish() == 130
+    assert "switched off" in board.output
+    phone.type("q\n")
+    assert phone.finish() == 0
+    assert board.left_behind() == phone.left_behind() == []
+
+
+def test_the_benchmark_writes_its_figures(tmp_path):
+    output = tmp_path / "bench"
+    arguments = ("bench-call", "--python", "cpython", "--setups", "2", "--seconds", "5")
+    status, said = run(*arguments, "--output", output)
+    assert status == 0, said
+    report = json.loads((tmp_path / "bench.json").read_text())
+    assert report["setups"]["setup_ms"]["count"] == 3
+    assert report["setups"]["setup_ms"]["p95"] > 0
+    assert report["media"]["phone_to_board"]["mouth_to_ear_ms"]["p95"] > 0

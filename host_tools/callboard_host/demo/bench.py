@@ -16,7 +16,8 @@ from callboard_host.demo.progress import Steps
 from callboard_host.demo.stage import RING_S, Stage, locked
 from callboard_host.process import Child
 
-_SPEECH_S = 6.6
+_SPEECH_S = 6.6  # of the long call; the rest is chirps
+_PAUSES_S = 1.2
 _TALK_S = 0.4  # of a set-up: long enough to hear each other
 
 
@@ -87,8 +88,9 @@ async def run(
 ) -> Report:
     """Stage everything in `folder`; the report."""
     files = Files(folder)
-    chirps_s = max(1.0, (seconds - _SPEECH_S) / 2 - 0.6)
-    options = replace(options, speech_s=_SPEECH_S, chirps_s=chirps_s)
+    speech_s = min(_SPEECH_S, seconds / 2)
+    chirps_s = max(1.0, (seconds - speech_s - _PAUSES_S) / 2)
+    options = replace(options, speech_s=speech_s, chirps_s=chirps_s)
     async with Stage(folder, log=steps, tls=options.tls) as stage:
         stage.forget()
         await asyncio.to_thread(call.write_speech, files, options)

@@ -14,6 +14,7 @@ import pytest
 
 from callboard_host import errors
 from callboard_host.relay import Relay, RelayConfig, ca
+from callboard_host.relay.rotation import rotate_master_key
 
 START_S = 30.0
 
@@ -131,6 +132,19 @@ async def test_plain_http_is_for_loopback_only(tmp_path, host):
 async def test_an_address_that_is_not_ours(tmp_path):
     with pytest.raises(errors.BadInput, match="cannot listen"):
         await Relay(RelayConfig(tmp_path, host="192.0.2.1")).start()
+
+
+async def test_one_relay_for_a_data_directory(tmp_path):
+    one = Relay(RelayConfig(tmp_path))
+    await one.start()
+    with pytest.raises(errors.InUse, match="another relay runs"):
+        await Relay(RelayConfig(tmp_path)).start()
+    with pytest.raises(errors.InUse):
+        await rotate_master_key(tmp_path)
+    assert one.core.hub is not None  # undisturbed
+    await one.stop()
+    await one.start()
+    await one.stop()
 
 
 async def test_two_relays_with_their_own_directories(tmp_path):

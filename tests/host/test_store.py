@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from callboard.errors import StorageError
+from callboard.errors import InvalidArgument, StorageError
+from callboard_host.relay.rotation import rotate_master_key
 from callboard_host.relay.store import Store
 from callboard_host.relay.tokens import token_hash
 from callboard_host.relay.transaction import User
@@ -22,6 +23,7 @@ KEY = bytes(range(32))
 WRITER = """
 import asyncio, sys
 from pathlib import Path
+from callboard_host.relay.rotation import rotate_master_key
 from callboard_host.relay.store import Store
 from callboard_host.relay.vault import open_vault
 
@@ -81,7 +83,7 @@ async def test_acknowledged_writes_survive_kill_9(tmp_path):
 
 async def test_writes_are_synced_to_disk(store):
     async with store.read() as tx:
-        connection = tx._connection
+        connection = tx.connection
         assert (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar() == "wal"
         assert (await connection.exec_driver_sql("PRAGMA synchronous")).scalar() == 2  # FULL
         assert (await connection.exec_driver_sql("PRAGMA foreign_keys")).scalar() == 1
@@ -149,6 +151,38 @@ async def test_another_master_key_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv(ENVIRONMENT, "ab" * 32)
     with pytest.raises(StorageError, match="another relay master key"):
         await Store.open(tmp_path, open_vault(tmp_path))
+
+
+async def test_the_master_key_can_be_rotated(tmp_path, store):
+    await add_device(store)
+    await store.close()
+    old = (tmp_path / "master.key").read_text()
+    assert await rotate_master_key(tmp_path) == 1
+    assert (tmp_path / "master.key").read_text() != old
+    store = await Store.open(tmp_path, open_vault(tmp_path))
+    async with store.read() as tx:
+        assert await tx.device_key("m1", "SN1") == KEY
+    await store.close()
+    with pytest.raises(StorageError, match=r"master\.key\.new"):
+        await Store.open(tmp_path, Vault(bytes.fromhex(old)))
+
+
+async def test_a_failed_rotation_changes_nothing(tmp_path, store, monkeypatch):
+    await add_device(store)
+    await store.close()
+    monkeypatch.setattr(Vault, "seal", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        await rotate_master_key(tmp_path)
+    store = await Store.open(tmp_path, open_vault(tmp_path))
+    async with store.read() as tx:
+        assert await tx.device_key("m1", "SN1") == KEY
+    await store.close()
+
+
+async def test_a_key_from_the_environment_is_not_rotated(tmp_path, monkeypatch):
+    monkeypatch.setenv(ENVIRONMENT, "ab" * 32)
+    with pytest.raises(InvalidArgument):
+        await rotate_master_key(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "zz" * 32, "ab" * 31])

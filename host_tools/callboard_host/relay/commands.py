@@ -44,6 +44,7 @@ class WrongAdminToken(errors.HostError):
 def register(app: typer.Typer) -> None:
     """Add the relay's verbs to the command."""
     app.command("relay")(relay_command)
+    app.command("rotate-key")(rotate_command)
     app.command("ticket")(ticket_command)
     app.command("invite")(invite_command)
     app.command("authorise")(authorise_command)
@@ -91,6 +92,17 @@ def relay_command(
             ready_file=ready_file,
         )
     )
+
+
+def rotate_command(
+    data: DataDir = _DATA,
+    database: Annotated[str, typer.Option(help="SQLAlchemy URL; default: a file in --data.")] = "",
+) -> None:
+    """Seal the device keys under a new relay master key; the relay must be stopped."""
+    from .rotation import rotate_master_key
+
+    count = asyncio.run(rotate_master_key(data, database or None))
+    print(f"{count} device keys are sealed under a new master key")
 
 
 def ticket_command(

@@ -75,6 +75,7 @@ class Hub:
 
     def started(self, session: Session) -> None:
         """The answer to hello is out: send what waits."""
+        log.info("%s is online", session.key)
         effects, session.after_hello = session.after_hello, []
         session.peer.resend()
         self.apply(effects)
@@ -82,6 +83,7 @@ class Hub:
     def connection_lost(self, session: Session, connection: Connection) -> None:
         """A connection ended; the session waits for the grace time."""
         if session.detach(connection) and not session.ended:
+            log.info("%s lost its connection", session.key)
             self.apply(self.engine.disconnect(session.key, self.clock.monotonic_ms()).effects)
 
     def end_session(self, key: str, code: int, reason: str) -> None:

@@ -22,6 +22,7 @@ from .faces.admin import Admin
 from .faces.public import Public
 from .files import ADMIN_TOKEN_FILE
 from .limiters import Limiters
+from .lock import DirectoryLock
 from .rooms import Engine
 from .signalling import Signalling
 from .store import Store
@@ -37,17 +38,15 @@ _CERTIFICATE_CHECK_S = 3600.0
 class Relay:
     """One relay: `await start()`, use `url`, `await stop()`."""
 
-    def __init__(
-        self, config: RelayConfig, clock: Clock | None = None, engine: Engine | None = None
-    ):
+    def __init__(self, config: RelayConfig, clock: Clock | None = None):
         self.config = config
         self.clock = clock or Clock()
         self.certificates: Certificates | None = None
-        self._engine = engine or Engine(limits=config.limits)
         self._core: Core | None = None
         self._signalling: Signalling | None = None
         self._runner: web.AppRunner | None = None
         self._housekeeping: asyncio.Task[None] | None = None
+        self._lock: DirectoryLock | None = None
         self.port = 0
 
     # -- what a user of the class sees ---------------------------------------------------------
@@ -87,6 +86,7 @@ class Relay:
                 "leave --no-tls out, or listen on 127.0.0.1",
             )
         _prepare_directory(config.data_dir)
+        self._lock = DirectoryLock(config.data_dir)
         try:
             await self._start()
         except BaseException:
@@ -107,6 +107,9 @@ class Relay:
         if self._core is not None:
             await self._core.store.close()
         self._housekeeping = self._signalling = self._runner = self._core = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -114,7 +117,7 @@ class Relay:
         config = self.config
         token = read_or_make_secret(self.admin_token_path, new_token("A")).strip()
         store = await Store.open(config.data_dir, open_vault(config.data_dir), config.database_url)
-        self._core = core = Core(config, self.clock, store, self._engine)
+        self._core = core = Core(config, self.clock, store, Engine(limits=config.limits))
         for face in (voip, rooms, data_model):
             face.register(core.methods)
         limiters = Limiters(config, self.clock)

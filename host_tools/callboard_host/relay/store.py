@@ -57,6 +57,16 @@ class Store:
         """Close every connection to the database."""
         await self._engine.dispose()
 
+    async def seal_again(self, vault: Vault) -> int:
+        """Seal every device key under another master key, all or none; returns how many."""
+        async with self.write() as tx:
+            devices = await tx.devices()
+            for device in devices:
+                await tx.seal_key_again(device, vault)
+            await _put_meta(tx.connection, "master_key_check", vault.check)
+        self._vault = vault
+        return len(devices)
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A transaction that looks only."""
@@ -133,7 +143,10 @@ async def _check_master_key(connection: AsyncConnection, vault: Vault) -> None:
     if stored is None:
         await _put_meta(connection, "master_key_check", vault.check)
     elif stored != vault.check:
-        raise StorageError("the database belongs to another relay master key")
+        raise StorageError(
+            "the database belongs to another relay master key (if a rotation was interrupted, "
+            "rename master.key.new to master.key)"
+        )
 
 
 async def _get_meta(connection: AsyncConnection, name: str) -> str | None:

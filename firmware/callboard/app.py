@@ -35,8 +35,17 @@ def run(board):
     try:
         return asyncio.run(app.main())
     except KeyboardInterrupt:
-        asyncio.run(app.close())  # on CPython main() has closed it; on MicroPython it never ended
+        _close(app)
         return 0
+
+
+def _close(app):
+    """After Ctrl-C. On CPython main() has closed it; on MicroPython it never got to its end."""
+    for _ in range(2):
+        try:
+            return asyncio.run(app.close())
+        except KeyboardInterrupt:
+            pass  # once more; or the first one, which waited behind a `finally`
 
 
 class App:
@@ -86,23 +95,34 @@ class App:
         if not self._open:
             return
         self._open = False
-        await self._tasks.stop()
-        try:
-            await port.wait_for_ms(self._leave(), CLOSE_MS)
-        except CallboardError as error:
-            self._failed(error)
+        over = asyncio.Event()
+        tasks = [asyncio.create_task(self._leave(over)), asyncio.create_task(self._hurry(over))]
+        await over.wait()  # no task is awaited: one that a Ctrl-C has hit would never end
+        for task in tasks:
+            task.cancel()
         self._hardware.close()
         self._log.info("switched off")
 
-    async def _leave(self):
+    async def _hurry(self, over):
+        await self._hardware.clock.sleep_ms(CLOSE_MS)
+        self._log.warn("it did not come down in %d ms", CLOSE_MS)
+        over.set()
+
+    async def _leave(self, over):
         client = self._client
-        if client.level == "voip":
-            await client.exit_voip()
-        if self._ending is not None:
-            await self._ending
-        for level in ("av", "data_model", "system"):
-            if client.level == level:
-                getattr(client, "exit_" + level)()
+        try:
+            await self._tasks.stop("connect")
+            if client.level == "voip":
+                await client.exit_voip()
+            if self._ending is not None:
+                await self._ending
+            for level in ("av", "data_model", "system"):
+                if client.level == level:
+                    getattr(client, "exit_" + level)()
+            await self._tasks.stop()
+        except Exception as error:
+            self._failed(error)
+        over.set()
 
     # --- tasks ---
 

@@ -111,6 +111,7 @@ class FakeRelay:
         self.answers_pings = True
         self.challenges = True
         self.unreachable = False
+        self.thinking = None  # {}: keep the next hello until think() is called
         self.refusal = None  # (code, message) for hello
         self.modules = 0
         self.call = None
@@ -169,9 +170,17 @@ class FakeRelay:
             return
         message = json.loads(text)
         if message.get("id") == "hello":
+            if self.thinking is not None:
+                self.thinking = message["params"]
+                return
             self._hello(message["params"])
         else:
             self.peer.receive(text)
+
+    def think(self):
+        """Answer the hello that was kept."""
+        params, self.thinking = self.thinking, None
+        self._hello(params)
 
     def _hello(self, params):
         self.hellos.append(params)

@@ -14,7 +14,8 @@ from callboard.errors import (
     TimedOut,
 )
 from callboard.signalling import hello
-from callboard.signalling.link import OUTBOX_LIMIT, Link
+from callboard.signalling.connection import OUTBOX_LIMIT
+from callboard.signalling.link import Link
 from support import FakeClock, raises, settle
 
 
@@ -295,6 +296,24 @@ async def test_long_outage_loses_the_session_once():
     await clock.run(30000)
     assert owner.told[-1] == ("online", False) and owner.told.count("lost") == 1
     assert "resume" not in relay.hellos[-1]
+    await owner.link.stop()
+
+
+async def test_session_given_up_while_the_relay_resumes_it_begins_anew():
+    clock, relay, owner = await online()
+    relay.thinking = {}
+    relay.cut()
+    await clock.run(4900)
+    assert relay.thinking["resume"] == "t1" and "lost" not in owner.told
+    await clock.run(200)
+    assert owner.told[-1] == "lost"
+    socket = relay.socket
+    relay.think()
+    await settle()
+    assert socket.sent_close[0] == 4400 and not owner.link.online
+    await clock.run(2000)
+    assert owner.told[-1] == ("online", False)
+    assert await owner.link.request("ask", {}) == {}
     await owner.link.stop()
 
 

@@ -18,14 +18,11 @@ from ..core.backoff import Backoff
 from ..errors import CallboardError, NetworkError, ProtocolError, RemoteError, TimedOut
 from . import closing, jsonrpc
 from . import hello as hellos
+from .connection import Connection
 from .media import MediaTransport
 
-HELLO_MS = 10000  # from the open socket to the answer of hello
 REQUEST_MS = 15000
-CLOSE_MS = 2000
 STEADY_MS = 10000  # a connection that lasted this long makes the next pause a short one
-OUTBOX_LIMIT = 48  # messages the socket does not take yet: all requests and answers, and some
-_TEXT = 1
 
 
 def _nothing(*_):
@@ -78,7 +75,7 @@ class Link:
         self.on_media = on_media or _nothing
         self._connect = connect or _websocket_connect
         self._set_time = set_time or _nothing
-        self._report = report or _nothing
+        self.report = report or _nothing
         random = random or port.random_bytes
         self._pauses = Backoff(random=random)
         self._long_pauses = Backoff(
@@ -86,17 +83,14 @@ class Link:
         )
         self._peer = jsonrpc.Peer(self._send, self._request_arrived)
         self.transport = MediaTransport()
-        self._socket = None  # the WebSocket, once its hello is answered
-        self._outbox = []
-        self._wake_writer = asyncio.Event()
-        self._down = asyncio.Event()  # the connection has ended, for the reason in _down_error
-        self._down_error = None
+        self._line = None  # the Connection, once its hello is answered
         self._changed = asyncio.Event()  # online or refused: whoever waits looks again
         self._resume_token = None
         self._grace_ms = 0
         self._grace = None  # the task that gives the session up
         self._task = None
-        self._tasks = []  # of the connection
+        self._stopped = asyncio.Event()
+        self._attempt = None  # the Connection, from its start
         self.answer = None  # of the last hello
         self.last_error = None  # why the last connection or attempt ended
         self.refused = False  # the last attempt ended in a refusal: the pause is a long one
@@ -107,7 +101,7 @@ class Link:
     @property
     def online(self):
         """True between the answer to hello and the end of the connection."""
-        return self._socket is not None
+        return self._line is not None
 
     @property
     def has_session(self):
@@ -117,6 +111,7 @@ class Link:
     def start(self):
         """Begin to connect, and stay connected until stop()."""
         if self._task is None:
+            self._stopped.clear()
             self._task = asyncio.create_task(self.run())
 
     async def stop(self):
@@ -124,10 +119,9 @@ class Link:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            try:
-                await task
-            except asyncio.CancelledError:
-                pass
+            await asyncio.sleep(0)  # a task that had no turn yet ends without one
+            if not task.done():
+                await self._stopped.wait()
         self._lose_session()
 
     async def wait_online(self, timeout_ms):
@@ -178,11 +172,14 @@ class Link:
 
     async def run(self):
         """Connect again and again until cancelled: start() does this in a task of its own."""
-        while True:
-            started_ms = self._clock.ticks_ms()
-            error = await self._one_connection()
-            lasted_ms = port.ticks_diff(self._clock.ticks_ms(), started_ms)
-            await self._clock.sleep_ms(self._pause_ms(error, lasted_ms))
+        try:
+            while True:
+                started_ms = self._clock.ticks_ms()
+                error = await self._one_connection()
+                lasted_ms = port.ticks_diff(self._clock.ticks_ms(), started_ms)
+                await self._clock.sleep_ms(self._pause_ms(error, lasted_ms))
+        finally:
+            self._stopped.set()
 
     async def _one_connection(self):
         """Run one connection to its end. Returns the CallboardError that ended it."""
@@ -192,27 +189,17 @@ class Link:
         except (CallboardError, MemoryError) as error:
             if isinstance(error, MemoryError):  # the next attempt may find some
                 error = NetworkError("no memory for a connection: %s" % error)
-            self._report("link", error)
+            self.report("link", error)
             self._drop(error)
             return error
-        self._down.clear()
-        self._down_error = error = None
-        self._tasks = [
-            asyncio.create_task(task(socket)) for task in (self._read, self._write, self._deadline)
-        ]
+        self._attempt = Connection(socket, self._clock, self)
+        socket = error = None
         try:
-            await self._down.wait()
-            error = self._down_error
+            error = await self._attempt.run()
         finally:  # also when stop() cancels us: then error is None
-            for task in self._tasks:
-                task.cancel()
             self._drop(error)
-            await asyncio.sleep(0)  # the reader lets go of the socket
-            await self._close(socket, error)
-            # A board has no room for two: nothing may hold the old one while the next is made,
-            # and on MicroPython finished tasks and coroutines hold their variables.
-            self._tasks = []
-            socket = task = None
+            await self._attempt.close(error)
+            self._attempt = None
         return error
 
     def _drop(self, error):
@@ -221,8 +208,7 @@ class Link:
         was_online = self.online
         self.last_error = error
         self.refused = outcome.refused
-        self._socket = self.transport.socket = None
-        self._outbox = []
+        self._line = self.transport.socket = None
         if was_online:
             self._grace = asyncio.create_task(self._give_up_after(self._grace_ms))
             self.on_offline(outcome.status, error)
@@ -238,104 +224,24 @@ class Link:
             self._pauses.reset()
         return self._pauses.next_ms()
 
-    async def _close(self, socket, error):
-        code, reason = closing.code_and_reason(error)
-        try:
-            await port.wait_for_ms(socket.close(code, reason), CLOSE_MS)
-        except (CallboardError, OSError) as failed:
-            self._report("close", failed)  # it is closed all the same
-
-    def _end(self, error):
-        """End the connection, from whichever task finds out first."""
-        if not self._down.is_set():
-            self._down_error = error
-            self._report("link", error)
-            self._down.set()
-
-    # --- the three tasks of a connection ---
-
-    async def _read(self, socket):
-        try:
-            await self._handshake(socket)
-            while True:
-                opcode, data = await socket.recv()
-                if opcode == _TEXT:
-                    self._peer.receive(_text(data))
-                else:
-                    self._media_arrived(data)
-        except CallboardError as error:
-            self._end(error)
-        except Exception as error:  # a defect of ours: this connection ends, the board does not
-            self._report("defect", error)
-            self._end(ProtocolError("internal error: %r" % error, codes.RPC_INTERNAL))
-
-    async def _deadline(self, socket):
-        await self._clock.sleep_ms(HELLO_MS)
-        if not self.online:
-            self._end(TimedOut("the relay did not answer hello in %d ms" % HELLO_MS))
-
-    async def _heartbeat(self, socket):
-        """A ping every heartbeat_ms; and something must be received within dead_ms."""
-        heartbeat_ms, dead_ms = self.answer["heartbeat_ms"], self.answer["dead_ms"]
-        try:
-            while True:
-                socket.ping_nowait()
-                await self._clock.sleep_ms(heartbeat_ms)
-                silent_ms = port.ticks_diff(self._clock.ticks_ms(), socket.last_received_ms)
-                if silent_ms >= dead_ms:
-                    self._end(TimedOut("the relay was silent for %d ms" % silent_ms))
-                    return
-        except CallboardError as error:
-            self._end(error)
-
-    async def _write(self, socket):
-        """Send what the socket did not take at once."""
-        try:
-            while True:
-                await self._wake_writer.wait()
-                self._wake_writer.clear()
-                while self._outbox:
-                    await socket.send_text(self._outbox[0])
-                    self._outbox.pop(0)
-        except CallboardError as error:
-            self._end(error)
-
     def _send(self, text):
         """Peer's way out. Offline the text is dropped: the Peer keeps it and sends it again."""
-        socket = self._socket
-        if socket is None:
-            return
-        try:
-            if not self._outbox and socket.send_text_nowait(text):
-                return
-        except CallboardError as error:
-            self._end(error)
-            return
-        if len(self._outbox) >= OUTBOX_LIMIT:
-            self._end(NetworkError("the relay does not take our messages"))
-            return
-        self._outbox.append(text)
-        self._wake_writer.set()
+        if self._line is not None:
+            self._line.send(text)
 
-    # --- hello ---
+    # --- what a Connection calls ---
 
-    async def _handshake(self, socket):
-        challenge = hellos.read_challenge(await self._receive_text(socket))
+    def hello_params(self, challenge):
+        """The params of hello."""
         params = self._hello(challenge, self._host, self._path)
         if self._resume_token is not None:
             params["resume"] = self._resume_token
-        await socket.send_text(hellos.request_text(params))
-        answer = hellos.read_answer(await self._receive_text(socket))
-        self._came_up(socket, hellos.check_answer(answer))
+        return params
 
-    async def _receive_text(self, socket):
-        opcode, data = await socket.recv()
-        if opcode != _TEXT:
-            raise ProtocolError("a binary message before the answer to hello")
-        return _text(data)
-
-    def _came_up(self, socket, answer):
+    def came_up(self, answer):
         """Online. What is lost is told before what is new."""
+        if answer["resumed"] and not self.has_session:
+            raise ProtocolError("the relay resumed a session that was given up here meanwhile")
         if self._grace is not None:
             self._grace.cancel()
             self._grace = None
@@ -349,13 +255,39 @@ class Link:
         self.refused = False
         self.last_error = None
         self._long_pauses.reset()
-        self._socket = self.transport.socket = socket
-        self._tasks.append(asyncio.create_task(self._heartbeat(socket)))
+        self._line = self._attempt
+        self.transport.socket = self._line.socket
         if answer["resumed"]:
             self.resumes += 1
             self._peer.resend()
         self._changed.set()
         self.on_online(answer)
+
+    def text_arrived(self, text):
+        """A message after hello."""
+        self._peer.receive(text)
+
+    def _request_arrived(self, peer, request_id, method, params):
+        try:
+            if self._on_request is None:
+                raise RemoteError("unknown method", codes.RPC_METHOD_NOT_FOUND)
+            result = self._on_request(method, params)
+        except CallboardError as error:
+            peer.respond_error(request_id, error.code, error.message)
+        except Exception as error:  # the owner's defect is answered and reported, the line goes on
+            self.report("defect", error)
+            peer.respond_error(request_id, codes.RPC_INTERNAL, "internal error in %s" % method)
+        else:
+            peer.respond(request_id, {} if result is None else result)
+
+    def media_arrived(self, data):
+        """A media message, valid only now."""
+        try:
+            self.on_media(data, 0, len(data), self._clock.ticks_ms())
+        except Exception as error:  # a receiver's defect must not cost the line
+            self.media_errors += 1
+            if self.media_errors == 1:
+                self.report("media", error)
 
     # --- the session ---
 
@@ -375,29 +307,6 @@ class Link:
         for callback in self._peer.reset():
             callback(None, NetworkError("the connection to the relay was lost"))
         self.on_lost()
-
-    # --- what arrives ---
-
-    def _request_arrived(self, peer, request_id, method, params):
-        try:
-            if self._on_request is None:
-                raise RemoteError("unknown method", codes.RPC_METHOD_NOT_FOUND)
-            result = self._on_request(method, params)
-        except CallboardError as error:
-            peer.respond_error(request_id, error.code, error.message)
-        except Exception as error:  # the owner's defect is answered and reported, the line goes on
-            self._report("defect", error)
-            peer.respond_error(request_id, codes.RPC_INTERNAL, "internal error in %s" % method)
-        else:
-            peer.respond(request_id, {} if result is None else result)
-
-    def _media_arrived(self, data):
-        try:
-            self.on_media(data, 0, len(data), self._clock.ticks_ms())
-        except Exception as error:  # a receiver's defect must not cost the line
-            self.media_errors += 1
-            if self.media_errors == 1:
-                self._report("media", error)
 
     async def _set_after(self, event, ms):
         await self._clock.sleep_ms(ms)
@@ -427,13 +336,6 @@ class _Waiter:
         self.result = result
         self.error = error
         self.event.set()
-
-
-def _text(data):
-    try:
-        return str(data, "utf-8")
-    except UnicodeError:
-        raise ProtocolError("a text message is not UTF-8")
 
 
 async def _websocket_connect(url, tls=None):

@@ -13,7 +13,6 @@ import gc
 
 from .. import codes
 from ..core.events import Fanout
-from ..core.scope import ended
 from ..errors import InvalidArgument, ProtocolError, WrongOrder
 
 CHANNEL = 0  # a device has one camera at most: its channel is 0 (000 §3)
@@ -99,6 +98,7 @@ class Av:
                 self._events.on(name, callback)
         self._session = None
         self._task = None
+        self._stopped = asyncio.Event()
         self._visitor = 0
         self._receiving = False
         self._info = None
@@ -148,6 +148,7 @@ class Av:
         self.emit("on_start_real_play", visitor, CHANNEL, RES_TYPE, {"call_type": call_type})
         self._session = session
         if self._microphone is not None:
+            self._stopped.clear()
             self._task = asyncio.create_task(self._run(session))
 
     def _device_failed(self, sentence):
@@ -161,6 +162,7 @@ class Av:
         finally:
             self._stats = session.stats()
             session = None  # on MicroPython a finished coroutine holds its variables
+            self._stopped.set()
 
     def receive(self, buf, off, n, arrival_ms):
         """One media message from the link."""
@@ -216,8 +218,13 @@ class Av:
 
     async def wait_stopped(self):
         """After stop(): wait until microphone and speaker are released."""
-        if self._task is not None:
-            await ended(self._task)
+        task = self._task
+        if task is None:
+            return
+        await asyncio.sleep(0)  # a task that had no turn yet ends without one
+        if not task.done():  # not awaited: one that a Ctrl-C has hit would never end
+            await self._stopped.wait()
+        if self._task is task:
             self._task = None
 
     def take_stats(self):

@@ -9,7 +9,6 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from callboard import codes
-from support.covers import covers
 from support.relay_client import Refusal, new_client_id
 
 
@@ -223,7 +222,6 @@ async def test_our_subprotocol_among_others_is_chosen(world):
         assert socket.subprotocol == "callboard.v1"
 
 
-@covers("V-05")
 async def test_hello_over_tls(make_world):
     world = await make_world(tls=True)
     device = world.client("device", await world.register())

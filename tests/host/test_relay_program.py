@@ -9,12 +9,19 @@ import socket
 import ssl
 import sys
 import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from callboard_host import errors
 from callboard_host.relay import Relay, RelayConfig, ca
+from callboard_host.relay.admin_client import AdminClient
 from callboard_host.relay.rotation import rotate_master_key
+from support.relay_client import rtp_packet
+
+from .conftest import APP, MODEL, World
+from .test_relay_calls import answer, start_call
 
 START_S = 30.0
 
@@ -66,6 +73,26 @@ async def test_it_says_where_it_is_and_stops_cleanly(tmp_path):
         assert await asyncio.wait_for(process.wait(), 10) == 0
         assert not (data / "relay.json").exists()
         assert await process.stderr.read() == b""
+
+
+async def test_a_call_over_tls_through_the_process_and_its_graceful_end(tmp_path):
+    """As a user runs it: uvloop, TLS, its own CA; SIGTERM closes both ends with 1001."""
+    async with relay(tmp_path / "data") as (process, _, facts):
+        token = Path(facts["admin_token_path"]).read_text().strip()
+        async with AdminClient(facts["url"], token, Path(facts["ca_path"])) as admin:
+            await admin.add_app(APP)
+            await admin.add_model(MODEL)
+            world = World(SimpleNamespace(url=facts["url"], ca_path=facts["ca_path"]), admin)
+            device, phone = await world.device(), await world.phone()
+            call, _ = await start_call(device, phone)
+            media, _ = await answer(device, phone, call)
+        for number in range(20):
+            await device.socket.send(rtp_packet(media["send"]["ssrc"], number))
+            packet = await asyncio.wait_for(phone.media.get(), 5)
+            assert packet == rtp_packet(media["send"]["ssrc"], number)
+        process.send_signal(signal.SIGTERM)
+        assert await device.closed() == await phone.closed() == 1001
+        assert await asyncio.wait_for(process.wait(), 10) == 0
 
 
 async def test_the_commands_work_with_the_data_directory_alone(tmp_path):

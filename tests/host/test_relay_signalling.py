@@ -124,11 +124,11 @@ def _members(config):
 
 
 async def test_a_silent_client_is_cut(make_world):
-    world = await make_world(dead_ms=200, heartbeat_ms=50)
+    world = await make_world(dead_ms=700, heartbeat_ms=100)
     device = await world.device()
     phone = await world.phone()
-    for _ in range(8):
-        await asyncio.sleep(0.2)
+    for _ in range(22):
+        await asyncio.sleep(0.1)
         await phone.socket.ping()
     with pytest.raises(ConnectionClosed):
         await device.socket.send("{}")

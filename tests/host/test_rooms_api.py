@@ -249,6 +249,7 @@ def test_a_room_carries_only_the_kinds_it_was_made_for(world):
     assert code_of(world.create, BOB, False, False) == codes.INVALID_ARGUMENT
 
 
+@covers("M-12")
 @pytest.mark.parametrize("uid", ["", "a-b", "a" * 129, "ä", ADA.uid])
 def test_a_uid_is_unique_and_made_of_128_plain_characters(world, uid):
     stranger = Identity("user:stranger", uid, "user")

@@ -9,7 +9,6 @@ from callboard_host.relay.refusal import Refused
 from callboard_host.relay.registration import Registrar, Registration
 from callboard_host.relay.store import Store
 from callboard_host.relay.vault import open_vault
-from support.covers import covers
 
 NONCE, OTHER_NONCE = "a" * 32, "b" * 32
 HOST, PATH, CHALLENGE = "relay:1", "/v1/device", "c" * 32
@@ -172,7 +171,6 @@ async def test_a_ticket_for_an_unknown_model_is_not_issued(world):
     assert refused.value.code == codes.MODEL_REFUSED
 
 
-@covers("M-12")
 @pytest.mark.parametrize("sn", ["SN-1", "x" * 128])
 async def test_a_devices_uid_is_made_of_plain_characters(world, sn):
     registered = await world.register(await world.ticket(sn=sn), sn=sn)

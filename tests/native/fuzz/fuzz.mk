@@ -32,8 +32,9 @@ build/libopus/fuzz/libopus.a: FORCE
 FORCE:
 
 CORE := $(addprefix $(OPUS)/,encoder.c decoder.c packet.c state.c)
-build/fuzz/opus: $(HERE)/opus.c $(HERE)/scratch_watch.c $(HERE)/driver.c build/libopus/fuzz/libopus.a $(CORE) \
-  $(wildcard $(OPUS)/*.h $(HERE)/*.h native/common/*.h) $(HERE)/fuzz.mk
+# opus: scripts of calls, good and bad; opus_decode: packets from a peer.
+build/fuzz/opus build/fuzz/opus_decode: build/fuzz/%: $(HERE)/%.c $(HERE)/scratch_watch.c $(HERE)/driver.c \
+  build/libopus/fuzz/libopus.a $(CORE) $(wildcard $(OPUS)/*.h $(HERE)/*.h native/common/*.h) $(HERE)/fuzz.mk
 	@mkdir -p $(@D)
 	@$(CC) $(WARN) $(FLAGS) $(SANITIZE) $(LINK) -I$(OPUS) -I$(HERE) -I$(OPUS_TREE)/include \
-	  $(HERE)/opus.c $(HERE)/scratch_watch.c $(CORE) build/libopus/fuzz/libopus.a -o $@
+	  $< $(HERE)/scratch_watch.c $(CORE) build/libopus/fuzz/libopus.a -o $@

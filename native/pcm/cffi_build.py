@@ -6,7 +6,8 @@ import sys
 from cffi import FFI
 
 FOLDER = os.path.join("native", "pcm")
-SOURCES = ("pcm.c", "g711.c", "level.c", "resample.c", "tone.c")
+SOURCES = ("pcm.c", "g711.c", "level.c", "resample.c", "tone.c", "duck.c")
+HEADERS = ("pcm.h", "duck.h")
 
 
 def ffibuilder():
@@ -15,10 +16,11 @@ def ffibuilder():
     from cffi_header import declarations
 
     ffi = FFI()
-    ffi.cdef(declarations(os.path.join(FOLDER, "pcm.h")))
+    for header in HEADERS:
+        ffi.cdef(declarations(os.path.join(FOLDER, header)))
     ffi.set_source(
         "callboard_native._pcm",
-        '#include "pcm.h"',
+        "".join(f'#include "{header}"\n' for header in HEADERS),
         sources=[os.path.join(FOLDER, name) for name in SOURCES],
         include_dirs=[FOLDER],
         extra_compile_args=["-O2", "-Wall", "-Wextra"],

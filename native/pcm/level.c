@@ -1,10 +1,11 @@
 /* Gain, fades, and how loud samples are. */
+#include "logarithm.h"
 #include "pcm.h"
 #include "samples.h"
 
 #define MAX_GAIN_Q12 65535
 #define SILENCE_DBOV 127
-#define LOG_BITS 12           /* fraction bits of log2_q12 */
+#define LOG_BITS 12           /* fraction bits of pcm_log2_q12 */
 #define DB_PER_OCTAVE_Q12 12330 /* 10 * log10(2) */
 #define MAX_OCTAVES_Q12 173000  /* 127.1 dB; more would overflow the product below */
 
@@ -98,8 +99,8 @@ int32_t pcm_peak(const uint8_t *pcm, size_t pcm_size, int32_t off, int32_t n) {
     return peak;
 }
 
-/* log2(v) in Q12 for v >= 1: the whole part by shifting, the fraction by squaring the mantissa. */
-static int32_t log2_q12(uint64_t v) {
+/* The whole part by shifting, the fraction by squaring the mantissa. */
+int32_t pcm_log2_q12(uint64_t v) {
     int32_t whole = 15;
     while (v > 0xFFFF) {
         v >>= 1;
@@ -130,7 +131,7 @@ int32_t pcm_level(const uint8_t *pcm, size_t pcm_size, int32_t off, int32_t n) {
     if (sum == 0) {
         return SILENCE_DBOV;
     }
-    int32_t octaves = log2_q12((uint64_t)(uint32_t)n << 30) - log2_q12(sum);
+    int32_t octaves = pcm_log2_q12((uint64_t)(uint32_t)n << 30) - pcm_log2_q12(sum);
     if (octaves >= MAX_OCTAVES_Q12) {
         return SILENCE_DBOV;
     }

@@ -7,5 +7,6 @@ target_sources(usermod_callboard_pcm INTERFACE
     ${CMAKE_CURRENT_LIST_DIR}/level.c
     ${CMAKE_CURRENT_LIST_DIR}/resample.c
     ${CMAKE_CURRENT_LIST_DIR}/tone.c
+    ${CMAKE_CURRENT_LIST_DIR}/duck.c
 )
 target_link_libraries(usermod INTERFACE usermod_callboard_pcm)

@@ -1,5 +1,6 @@
 /* callboard_pcm for MicroPython: the Python functions, for natmod.c and usermod.c alike. */
 #include "../common/mp_glue.h"
+#include "duck.h"
 #include "pcm.h"
 
 /* The G.711 functions share a shape: from a read buffer to a written one, offset each, and a count. */
@@ -122,6 +123,35 @@ static mp_obj_t py_tone(size_t n_args, const mp_obj_t *args) {
 }
 CB_FUNCTION(tone, 4);
 
+static mp_obj_t py_duck_init(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    arg_buffer_t state = arg_write(args[0]);
+    return result_none(pcm_duck_init(state.data, state.size, arg_int(args[1])));
+}
+CB_FUNCTION(duck_init, 2);
+
+static mp_obj_t py_duck_set(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    arg_buffer_t state = arg_write(args[0]);
+    return result_none(pcm_duck_set(state.data, state.size, arg_int(args[1]), arg_int(args[2])));
+}
+CB_FUNCTION(duck_set, 3);
+
+static mp_obj_t py_duck_get(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    arg_buffer_t state = arg_read(args[0]);
+    return result_int(pcm_duck_get(state.data, state.size, arg_int(args[1])));
+}
+CB_FUNCTION(duck_get, 2);
+
+static mp_obj_t py_duck(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    arg_buffer_t state = arg_write(args[0]), capture = arg_write(args[1]), reference = arg_read(args[3]);
+    return result_int(pcm_duck(state.data, state.size, capture.data, capture.size, arg_int(args[2]),
+        reference.data, reference.size, arg_int(args[4]), arg_int(args[5])));
+}
+CB_FUNCTION(duck, 6);
+
 /* Everything the Python module contains. */
 #define PCM_EXPORTS(FUNCTION, INTEGER) \
     FUNCTION(MP_QSTR_ulaw_encode, ulaw_encode_obj) \
@@ -144,4 +174,22 @@ CB_FUNCTION(tone, 4);
     FUNCTION(MP_QSTR_slots16_to_32, slots16_to_32_obj) \
     FUNCTION(MP_QSTR_tone_init, tone_init_obj) \
     FUNCTION(MP_QSTR_tone, tone_obj) \
-    INTEGER(MP_QSTR_TONE_STATE, PCM_TONE_STATE)
+    FUNCTION(MP_QSTR_duck_init, duck_init_obj) \
+    FUNCTION(MP_QSTR_duck_set, duck_set_obj) \
+    FUNCTION(MP_QSTR_duck_get, duck_get_obj) \
+    FUNCTION(MP_QSTR_duck, duck_obj) \
+    INTEGER(MP_QSTR_TONE_STATE, PCM_TONE_STATE) \
+    INTEGER(MP_QSTR_DUCK_STATE, PCM_DUCK_STATE) \
+    INTEGER(MP_QSTR_DUCK_RETURN_DB, PCM_DUCK_RETURN_DB) \
+    INTEGER(MP_QSTR_DUCK_DEPTH_DB, PCM_DUCK_DEPTH_DB) \
+    INTEGER(MP_QSTR_DUCK_ATTACK_MS, PCM_DUCK_ATTACK_MS) \
+    INTEGER(MP_QSTR_DUCK_HANG_MS, PCM_DUCK_HANG_MS) \
+    INTEGER(MP_QSTR_DUCK_DECAY_DB_S, PCM_DUCK_DECAY_DB_S) \
+    INTEGER(MP_QSTR_DUCK_BALANCE_DB, PCM_DUCK_BALANCE_DB) \
+    INTEGER(MP_QSTR_DUCK_OPENING_DB, PCM_DUCK_OPENING_DB) \
+    INTEGER(MP_QSTR_DUCK_NEAR_MS, PCM_DUCK_NEAR_MS) \
+    INTEGER(MP_QSTR_DUCK_FLOOR_DBOV, PCM_DUCK_FLOOR_DBOV) \
+    INTEGER(MP_QSTR_DUCK_START_DB, PCM_DUCK_START_DB) \
+    INTEGER(MP_QSTR_DUCK_PATH_DB, PCM_DUCK_PATH_DB) \
+    INTEGER(MP_QSTR_DUCK_GAIN_Q12, PCM_DUCK_GAIN_Q12) \
+    INTEGER(MP_QSTR_DUCK_NEAR, PCM_DUCK_NEAR)

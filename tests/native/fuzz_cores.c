@@ -4,6 +4,7 @@
  *
  * Built with -fsanitize=address,undefined by test_sanitizers.py. Every buffer is its own allocation of
  * exactly its size, at a random alignment, so that one byte too far is an error. */
+#include "../../native/pcm/duck.h"
 #include "../../native/pcm/pcm.h"
 #include "../../native/wire/wire.h"
 
@@ -109,6 +110,33 @@ static void fuzz_tone(void) {
     free(b.block);
 }
 
+/* Frames of every loudness through one state, whose parameters change and whose bytes go wrong. */
+static void fuzz_duck(void) {
+    buffer_t a = buffer_of(PCM_DUCK_STATE - (random_below(9) == 0));
+    int32_t hz = rate();
+    pcm_duck_init(A, hz);
+    for (int i = 0; i < 40; i++) {
+        int32_t n = random_below(9) ? (hz / 200) * (int32_t)random_below(5) : number();
+        size_t samples = n > 0 && n < 1000 ? (size_t)n : random_below(100);
+        buffer_t b = buffer_of(2 * samples + random_below(3)), c = buffer_of(2 * samples);
+        if (random_below(3)) {
+            memset(random_below(2) ? b.data : c.data, (int)random_below(256), 2 * samples);
+        }
+        pcm_duck_set(A, (int32_t)random_below(13), (int32_t)random_below(2200) - 100);
+        pcm_duck_get(A, number());
+        if (random_below(20) == 0) {
+            a.data[random_below((uint32_t)a.size)] ^= (uint8_t)(1 << random_below(8));
+        }
+        int32_t gain = pcm_duck(A, B, random_below(9) ? 0 : number(), C, random_below(9) ? 0 : number(), n);
+        if (gain > 4096 || (gain < 0 && gain != CB_ERANGE && gain != CB_ESTATE)) {
+            abort();
+        }
+        free(b.block);
+        free(c.block);
+    }
+    free(a.block);
+}
+
 static void fuzz_rtp(void) {
     buffer_t a = buffer_of(RTP_TX_STATE), b = buffer_of(RTP_RX_STATE), c = buffer();
     buffer_t info = buffer_of(4 * RTP_INFO), stats = buffer_of(4 * RTP_STATS), mid = buffer_of(random_below(20));
@@ -160,6 +188,7 @@ int main(int argc, char **argv) {
         fuzz_samples();
         fuzz_resampler();
         fuzz_tone();
+        fuzz_duck();
         fuzz_rtp();
         fuzz_websocket();
     }

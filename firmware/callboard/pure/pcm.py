@@ -4,6 +4,32 @@ Offsets and counts are samples (int16 little-endian) for PCM and bytes for every
 """
 
 from callboard.pure import check, fits, read, write
+from callboard.pure.pcm_duck import (  # noqa: F401
+    DUCK_ATTACK_MS,
+    DUCK_BALANCE_DB,
+    DUCK_DECAY_DB_S,
+    DUCK_DEPTH_DB,
+    DUCK_FLOOR_DBOV,
+    DUCK_GAIN_Q12,
+    DUCK_HANG_MS,
+    DUCK_NEAR,
+    DUCK_NEAR_MS,
+    DUCK_OPENING_DB,
+    DUCK_PATH_DB,
+    DUCK_RETURN_DB,
+    DUCK_START_DB,
+    DUCK_STATE,
+    duck,
+    duck_get,
+    duck_init,
+    duck_set,
+)
+from callboard.pure.samples import get_sample as _get
+from callboard.pure.samples import log2_q12 as _log2_q12
+from callboard.pure.samples import put_sample as _put
+from callboard.pure.samples import samples_fit as _samples_fit
+from callboard.pure.samples import saturate as _saturate
+from callboard.pure.samples import top_bit as _top_bit
 from callboard.pure.taps import TAPS
 
 IMPLEMENTATION = "pure python"
@@ -18,33 +44,7 @@ _HEADER = 8
 _CHUNK = 48
 
 
-def _get(b, i):
-    v = b[2 * i] | b[2 * i + 1] << 8
-    return v - 65536 if v & 0x8000 else v
-
-
-def _put(b, i, v):
-    b[2 * i] = v & 255
-    b[2 * i + 1] = v >> 8 & 255
-
-
-def _saturate(v):
-    return 32767 if v > 32767 else -32768 if v < -32768 else v
-
-
-def _samples_fit(b, off, n):
-    return fits(len(b) // 2, off, n)
-
-
 # --- G.711 ---
-
-
-def _top_bit(v):
-    bit = 0
-    while v > 1:
-        v >>= 1
-        bit += 1
-    return bit
 
 
 def _ulaw_code(sample):
@@ -256,20 +256,6 @@ def peak(pcm, off, n):
     p = read(pcm)
     check(_samples_fit(p, off, n))
     return max([abs(_get(p, i)) for i in range(off, off + n)]) if n else 0
-
-
-def _log2_q12(v):
-    """log2(v) in Q12 for v >= 1, in the C core's own steps."""
-    whole = _top_bit(v)
-    mantissa = v >> (whole - 15) if whole > 15 else v << (15 - whole)
-    fraction = 0
-    for _ in range(12):
-        mantissa = mantissa * mantissa >> 15
-        fraction <<= 1
-        if mantissa > 0xFFFF:
-            mantissa >>= 1
-            fraction |= 1
-    return whole * 4096 + fraction
 
 
 def level(pcm, off, n):

@@ -1,10 +1,24 @@
-"""pcm on CPython: native/pcm/pcm.h says what each call does. Offsets and counts are samples."""
+"""pcm on CPython: native/pcm/pcm.h and duck.h describe the calls. Offsets, counts: samples."""
 
 from ._arguments import Buffers, call
 from ._pcm import ffi, lib
 
 IMPLEMENTATION = "cffi"
 TONE_STATE = lib.PCM_TONE_STATE
+DUCK_STATE = lib.PCM_DUCK_STATE
+DUCK_RETURN_DB = lib.PCM_DUCK_RETURN_DB
+DUCK_DEPTH_DB = lib.PCM_DUCK_DEPTH_DB
+DUCK_ATTACK_MS = lib.PCM_DUCK_ATTACK_MS
+DUCK_HANG_MS = lib.PCM_DUCK_HANG_MS
+DUCK_DECAY_DB_S = lib.PCM_DUCK_DECAY_DB_S
+DUCK_BALANCE_DB = lib.PCM_DUCK_BALANCE_DB
+DUCK_OPENING_DB = lib.PCM_DUCK_OPENING_DB
+DUCK_NEAR_MS = lib.PCM_DUCK_NEAR_MS
+DUCK_FLOOR_DBOV = lib.PCM_DUCK_FLOOR_DBOV
+DUCK_START_DB = lib.PCM_DUCK_START_DB
+DUCK_PATH_DB = lib.PCM_DUCK_PATH_DB
+DUCK_GAIN_Q12 = lib.PCM_DUCK_GAIN_Q12
+DUCK_NEAR = lib.PCM_DUCK_NEAR
 
 _buffers = Buffers(ffi)
 _read = _buffers.read
@@ -130,3 +144,30 @@ def tone(state, pcm, off, n):
     """Write the next n samples of the tone."""
     s, p = _write(state), _write(pcm)
     call(lib.pcm_tone, s, len(s), p, len(p), off, n)
+
+
+def duck_init(state, rate):
+    """Start ducking in state, a writable buffer of DUCK_STATE bytes; rate 8000, 16000 or 48000."""
+    s = _write(state)
+    call(lib.pcm_duck_init, s, len(s), rate)
+
+
+def duck_set(state, parameter, value):
+    """Set a parameter, DUCK_RETURN_DB to DUCK_START_DB; duck.h has limits, units and meaning."""
+    s = _write(state)
+    call(lib.pcm_duck_set, s, len(s), parameter, value)
+
+
+def duck_get(state, parameter):
+    """A parameter, or DUCK_PATH_DB, DUCK_GAIN_Q12, DUCK_NEAR: what was learnt and is going on."""
+    s = _read(state)
+    return call(lib.pcm_duck_get, s, len(s), parameter)
+
+
+def duck(state, capture, capture_off, reference, reference_off, n):
+    """Attenuate n samples (whole 5 ms) of capture while they hold echo of reference.
+
+    Returns the gain at the end in Q12, 0..4096.
+    """
+    s, c, r = _write(state), _write(capture), _read(reference)
+    return call(lib.pcm_duck, s, len(s), c, len(c), capture_off, r, len(r), reference_off, n)

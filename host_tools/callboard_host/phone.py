@@ -163,7 +163,7 @@ class Phone:
         if self.state != RINGING:
             return
         assert self._link is not None
-        params = {"call_id": self._call["call_id"], "codecs": codec.names()}
+        params = {"call_id": self._call["call_id"], "codecs": codec.offers()}
         answer = await self._link.request("call.answer", params, _REQUEST_MS)
         if self.state != RINGING:
             return  # it was cancelled meanwhile

@@ -16,15 +16,16 @@ class CapturePath:
     `stage(pcm, reference)` may change the captured frame in place before it is encoded;
     `reference` is what the speaker played meanwhile, at the microphone's rate (for echo control).
     `mute` sends silence instead.
-    Counters: `sent`, `dropped` (the transport refused), `capture_lost` (frames the device lost).
+    Counters: `sent`, `dropped` (the transport refused), `idle` (not sent because nothing was
+    said: DTX), `capture_lost` (frames the device lost). `level`: of the last frame, in -dBov.
     """
 
     def __init__(self, microphone, codec, sender, transport):
         self.microphone = microphone
         self.mute = False
         self.stage = None
-        self.level = LEVEL_SILENCE  # of the last frame, -dBov
-        self.sent = self.dropped = self.capture_lost = 0
+        self.level = LEVEL_SILENCE
+        self.sent = self.dropped = self.idle = self.capture_lost = 0
         self._codec = codec
         self._sender = sender
         self._transport = transport
@@ -39,7 +40,7 @@ class CapturePath:
         self.microphone = microphone
         self._frame = array("h", bytes(2 * microphone.frame))
         self._reference = array("h", bytes(2 * microphone.frame))
-        self._rates = RateConverter(microphone.rate, self._codec.clock_rate)
+        self._rates = RateConverter(microphone.rate, self._codec.rate)
 
     def tick(self, playout):
         """Take a frame and send it; `playout` gives the reference. Raises what devices raise."""
@@ -47,8 +48,7 @@ class CapturePath:
         while lost:  # time passes for the far end too; it hears a gap
             lost -= 1
             self.capture_lost += 1
-            self._marker = 1
-            self._sender.advance(0)
+            self._skip()
         if self.stage is not None:
             playout.reference(self._reference, self.microphone)
             self.stage(self._frame, self._reference)
@@ -62,6 +62,10 @@ class CapturePath:
         voice = 1 if self.level < _VOICE_LEVEL else 0
         off = self._transport.headroom
         n = self._codec.encode(self._coded, self._buffer, self._payload_off)
+        if self._codec.idle:
+            self._skip()
+            self.idle += 1
+            return
         n += self._sender.write_header(self._buffer, off, self._marker, self.level, voice)
         if self._transport.send(self._buffer, off, n):
             self.sent += 1
@@ -69,5 +73,9 @@ class CapturePath:
             self._sender.advance(1)
         else:
             self.dropped += 1
-            self._marker = 1
-            self._sender.advance(0)
+            self._skip()
+
+    def _skip(self):
+        """Time passes without a packet; the next one is marked (RFC 3551 §4.1, RFC 7587 §4.1)."""
+        self._marker = 1
+        self._sender.advance(0)

@@ -1,13 +1,17 @@
 """Audio codecs by name: each turns one frame of PCM into a payload and back, without allocating.
 
-A codec is a class with `name`, `payload_type`, `clock_rate` (Hz, of PCM and RTP), `frame_samples`
-(of 20 ms), `max_payload` (bytes), and encode / decode / conceal as in Pcmu. A new one registers
-itself with `register`. An object codes one stream in each direction: it may keep state.
+A codec is a class with `name`, and `wire_name`, what stream descriptions call it (PROTOCOL.md §4);
+`rate` (Hz) and `frame_samples` (of 20 ms) of PCM; `payload_type`, `clock_rate` (Hz) and
+`frame_ticks` (of 20 ms) of RTP; `max_payload` (bytes); `idle`, `accepts`, `encode`, `decode`,
+`conceal` and `recover` as in Pcmu. A new one registers itself with `register`. An object codes one
+stream in each direction: it keeps state; `encode=False` or `decode=False` saves what that
+direction needs.
 """
 
 from array import array
 
 from ..errors import InvalidArgument
+from ..native import opus as native_opus
 from ..native import pcm as pcm_native
 from ..port import const
 
@@ -25,33 +29,74 @@ def register(codec_class):
 
 def names():
     """The names of all codecs here, sorted."""
+    _load()
     return sorted(_codecs)
 
 
-def create(name):
+def offers():
+    """The wire names of all codecs here, best first: what a `codecs` member of PROTOCOL.md lists."""
+    _load()
+    found = []
+    for codec in sorted(_codecs.values(), key=_badness):
+        if codec.wire_name not in found:
+            found.append(codec.wire_name)
+    return found
+
+
+def create(name, encode=True, decode=True):
     """A new codec object. InvalidArgument when there is none of that name."""
+    _load()
     if name not in _codecs:
         raise InvalidArgument("codec %r is not one of %s" % (name, ", ".join(names())))
-    return _codecs[name]()
+    return _codecs[name](encode=encode, decode=decode)
+
+
+def for_stream(stream, encode=True, decode=True, max_rate=None):
+    """A codec object for a stream description: the best whose `rate` is at most max_rate Hz.
+
+    The lowest of them where all are above it. InvalidArgument when there is none of that name.
+    """
+    _load()
+    found = [codec for codec in _codecs.values() if codec.wire_name == stream.get("codec")]
+    if not found:
+        text = "codec %r is not one of %s" % (stream.get("codec"), ", ".join(offers()))
+        raise InvalidArgument(text)
+    found.sort(key=_badness)
+    for codec in found:
+        if max_rate is None or codec.rate <= max_rate:
+            break
+    return codec(encode=encode, decode=decode)
+
+
+def _badness(codec):
+    """Sorts the best first: the highest rate, then the lowest bit rate."""
+    return -codec.rate, codec.max_payload
+
+
+def _load():
+    """Let Opus register itself, where it is installed; later than at import, as it imports us."""
+    if native_opus is not None:
+        from . import opus  # noqa: F401
 
 
 class Pcmu:
     """G.711 µ-law, 8 kHz, 64 kb/s (RFC 3551 §4.5.14): every endpoint has it."""
 
-    name = "pcmu"
+    name = wire_name = "pcmu"
     payload_type = 0
-    clock_rate = 8000
-    frame_samples = 160
+    rate = clock_rate = 8000
+    frame_samples = frame_ticks = 160
     max_payload = 160
+    idle = False  # after encode(): True when the packet need not be sent (DTX)
 
-    def __init__(self):
+    def __init__(self, encode=True, decode=True):
         self._last = array("h", bytes(2 * self.frame_samples))  # the last frame heard, forwards
         self._tail = array("h", bytes(2 * _REENTRY))
         self._concealed = _FADE_FRAMES  # since the last good frame; nothing to repeat
 
     def accepts(self, n):
         """True when a payload of `n` bytes can be decoded as one frame."""
-        return n == self.frame_samples
+        return n == self.max_payload
 
     def encode(self, pcm, out, out_off):
         """Encode one frame (array 'h') to out[out_off:]; returns the bytes written."""
@@ -81,6 +126,14 @@ class Pcmu:
         self._concealed += 1
         pcm_native.fade(pcm, 0, n, from_q12, self._gain_q12(self._concealed))
         return True
+
+    def recover(self, buf, off, n, pcm):
+        """Make the frame lost right before this payload: from its FEC data, of which PCMU has none.
+
+        Returns True when it had some; False when the frame was concealed.
+        """
+        self.conceal(pcm)
+        return False
 
     def _gain_q12(self, frames):
         return _UNITY_Q12 * (_FADE_FRAMES - frames) // _FADE_FRAMES

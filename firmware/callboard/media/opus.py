@@ -55,7 +55,7 @@ class Opus:
             needs.append(opus.decoder_scratch(self.rate, 1))
             self._decoder = bytearray(opus.decoder_size(1))
             opus.decoder_init(self._decoder, self.rate, 1)
-        self._scratch = bytearray(max(needs))
+        self._scratch = bytearray(max(needs)) if needs else None
         self._info = array("i", [0] * opus.INFO)
 
     def _start_encoder(self):

@@ -35,7 +35,8 @@ class AudioSession:
     and `receive_stream`, descriptions of PROTOCOL.md §4; `transport`, with `headroom` (free bytes
     it needs before a packet) and `send(buf, off, n) -> bool`; `report(sentence)` is told when a
     device fails: the call goes on without it. `start`: (sequence number, timestamp) of the first
-    packet.
+    packet. `max_rate`: Hz, no codec works at more here (8000 on a board that has no time for
+    16000).
 
     `mute`: send silence. `on_frame()` is called after every tick, `on_first_audio()` when the far
     end is first heard, `capture_stage(pcm, reference)` as in media/capture.py.
@@ -53,9 +54,10 @@ class AudioSession:
         transport,
         report=None,
         start=None,
+        max_rate=None,
     ):
-        codec = codecs.create(send_stream.get("codec"))
-        decoder = codecs.create(receive_stream.get("codec"))
+        codec = codecs.for_stream(send_stream, decode=False, max_rate=max_rate)
+        decoder = codecs.for_stream(receive_stream, encode=False, max_rate=max_rate)
         check_stream(send_stream, codec)
         check_stream(receive_stream, decoder)
         sequence, timestamp = start or random_start()
@@ -73,15 +75,15 @@ class AudioSession:
         self._heap = None
         self._heap_before = self._heap_growth = None
         self.capture = CapturePath(
-            microphone or NullMicrophone(codec.clock_rate, clock),
+            microphone or NullMicrophone(codec.rate, clock),
             codec,
-            RtpSender(send_stream, codec.frame_samples, sequence, timestamp),
+            RtpSender(send_stream, codec.frame_ticks, sequence, timestamp),
             transport,
         )
         self.playout = PlayoutPath(
-            speaker or NullSpeaker(decoder.clock_rate, clock),
+            speaker or NullSpeaker(decoder.rate, clock),
             decoder,
-            RtpReceiver(receive_stream, decoder.frame_samples),
+            RtpReceiver(receive_stream, decoder.frame_ticks),
             self.jitter,
             self.delays,
         )
@@ -225,6 +227,7 @@ class AudioSession:
             "speaker_started_us": playout.speaker.started_us,
             "frames_sent": capture.sent,
             "frames_send_dropped": capture.dropped,
+            "frames_idle": capture.idle,
             "capture_lost": capture.capture_lost,
             "frames_received": jitter.received + jitter.late + jitter.duplicates,
             "frames_played": jitter.played,

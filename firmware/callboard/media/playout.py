@@ -42,7 +42,7 @@ class PlayoutPath:
         """Play on this speaker from now on."""
         self.speaker = speaker
         self._frame = array("h", bytes(2 * speaker.frame))
-        self._rates = RateConverter(self._codec.clock_rate, speaker.rate)
+        self._rates = RateConverter(self._codec.rate, speaker.rate)
         self._history = array("h", bytes(2 * speaker.frame * _HISTORY_FRAMES))
         self._head = 0
         self._reference_rates = None

@@ -18,8 +18,8 @@ class RawSession:
     """
 
     def __init__(self, send_stream, receive_stream, transport, on_receive=None, start=None):
-        codec = codecs.create(send_stream.get("codec"))
-        decoder = codecs.create(receive_stream.get("codec"))
+        codec = codecs.for_stream(send_stream, encode=False, decode=False)
+        decoder = codecs.for_stream(receive_stream, encode=False, decode=False)
         rtp.check_stream(send_stream, codec)
         rtp.check_stream(receive_stream, decoder)
         sequence, timestamp = start or random_start()
@@ -28,8 +28,8 @@ class RawSession:
         self._codec = codec
         self._decoder = decoder
         self._transport = transport
-        self._sender = rtp.RtpSender(send_stream, codec.frame_samples, sequence, timestamp)
-        self._receiver = rtp.RtpReceiver(receive_stream, decoder.frame_samples)
+        self._sender = rtp.RtpSender(send_stream, codec.frame_ticks, sequence, timestamp)
+        self._receiver = rtp.RtpReceiver(receive_stream, decoder.frame_ticks)
         self._payload_off = transport.headroom + self._sender.header_size
         self._buffer = bytearray(self._payload_off + codec.max_payload)
         self._payload = memoryview(self._buffer)[self._payload_off :]

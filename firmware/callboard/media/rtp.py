@@ -49,14 +49,14 @@ def is_rtcp(buf, off, n):
 class RtpSender:
     """Writes headers of one outgoing stream.
 
-    Arguments: `stream` (a checked stream description); `frame_samples`, by which a frame advances
+    Arguments: `stream` (a checked stream description); `frame_ticks`, by which a frame advances
     the timestamp; `sequence` (0..65535) and `timestamp` (0..2^32-1) to start with, chosen at
     random by the caller (RFC 3550 §5.1).
     """
 
-    def __init__(self, stream, frame_samples, sequence, timestamp):
+    def __init__(self, stream, frame_ticks, sequence, timestamp):
         self._state = bytearray(wire.RTP_TX_STATE)
-        self._frame_samples = frame_samples
+        self._frame_ticks = frame_ticks
         mid = stream["mid"].encode()
         pt, ssrc = stream["payload_type"], stream["ssrc"]
         wire.rtp_tx_init(self._state, pt, ssrc, sequence, timestamp, LEVEL_ID, MID_ID, mid)
@@ -68,18 +68,21 @@ class RtpSender:
 
     def advance(self, sent):
         """Go on to the next frame. sent: 1, or 0 for a dropped packet, which gets no number."""
-        wire.rtp_advance(self._state, self._frame_samples, sent)
+        wire.rtp_advance(self._state, self._frame_ticks, sent)
 
 
 class RtpReceiver:
-    """Parses packets of one incoming stream: `info` tells about the last good one."""
+    """Parses packets of one incoming stream: `info` tells about the last good one.
 
-    def __init__(self, stream, frame_samples):
+    `frame_ticks`: of the RTP clock, how long a packet lasts.
+    """
+
+    def __init__(self, stream, frame_ticks):
         self._state = bytearray(wire.RTP_RX_STATE)
         self.info = array("i", [0] * wire.RTP_INFO)
         self._counters = array("i", [0] * wire.RTP_STATS)
         ssrc, clock_rate = stream["ssrc"], stream["clock_rate"]
-        wire.rtp_rx_init(self._state, ssrc, clock_rate, frame_samples, LEVEL_ID)
+        wire.rtp_rx_init(self._state, ssrc, clock_rate, frame_ticks, LEVEL_ID)
 
     def parse(self, buf, off, n, arrival_ms):
         """0: of the stream; wire.RTP_RESET: it starts anew; negative: refused, nothing changed."""

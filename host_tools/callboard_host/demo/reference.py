@@ -18,8 +18,8 @@ _FULL_SCALE = 32768.0
 def codec_only(said: Samples, rate: int, codec_name: str, speaker_rate: int) -> Samples:
     """`said` through the devices' own resamplers and codec, at measure.RATE, aligned with it."""
     coder = codec.create(codec_name)
-    down = RateConverter(rate, coder.clock_rate)
-    up = RateConverter(coder.clock_rate, speaker_rate)
+    down = RateConverter(rate, coder.rate)
+    up = RateConverter(coder.rate, speaker_rate)
     payload = bytearray(coder.max_payload)
     coded = array("h", bytes(2 * coder.frame_samples))
     played = array("h", bytes(2 * (speaker_rate // _FRAMES_PER_S)))

@@ -60,7 +60,8 @@ class App:
         self._tasks = Supervisor(hardware.clock, self._task_failed)
         self._quit = asyncio.Event()
         self._button_task = None
-        self._ending = None  # the task that reports the call that is over
+        self._sounds = False  # a call was answered, and its devices are not released yet
+        self._reason = None  # why the call ended that is not reported yet
         self._open = False
         self._status = 0
 
@@ -114,8 +115,6 @@ class App:
             await self._tasks.stop("connect")
             if client.level == "voip":
                 await client.exit_voip()
-            if self._ending is not None:
-                await self._ending
             for level in ("av", "data_model", "system"):
                 if client.level == level:
                     getattr(client, "exit_" + level)()
@@ -225,21 +224,27 @@ class App:
         self._log.info("call %s%s", state, ": " + reason if reason else "")
         if state in _EVENT_OF_STATE:
             self._emit(_EVENT_OF_STATE[state])
+        if state == calls.TALKING:
+            self._sounds = True
         elif state == calls.IDLE:
-            self._ending = asyncio.create_task(self._call_over(reason))
+            self._reason = reason
+            if not self._sounds:
+                self._ended()
         self._show()
+
+    def on_call_stats(self, stats):
+        self._emit("stats", stats)
+        self._sounds = False
+        self._ended()
+
+    def _ended(self):
+        """The call is over and its sound, if any, has come to rest."""
+        if self._reason is not None:
+            self._emit("ended", {"reason": self._reason})
+            self._reason = None
 
     def on_start_recv_stream(self, visitor, channel, stream_type, info):
         self._emit("audio_first", {"codec": info["codec"]})
-
-    async def _call_over(self, reason):
-        """Report the call, when its sound has come to rest."""
-        stats = await self._client.call_stats()
-        if stats:
-            self._emit("stats", stats)
-        if reason is not None:
-            self._emit("ended", {"reason": reason})
-        self._ending = None
 
     def _properties_set(self, properties):
         self._log.info("%d properties set", len(properties))

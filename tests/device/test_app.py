@@ -205,6 +205,19 @@ async def test_far_end_hangs_up_rejects_or_does_not_answer():
     await rig.off()
 
 
+async def test_answered_and_ended_in_one_breath():
+    rig = Rig()
+    await rig.boot()
+    for _ in range(2):
+        await rig.press()
+        call_id = "c%d" % rig.calls
+        params = {"call_id": call_id, "visitor": 1, "media": media()}
+        rig.relay.push("call.answered", params)
+        await rig.end(codes.END_HUNG_UP_BY_CALLEE, "callee")
+        assert rig.names()[-3:] == ["answered", "stats", "ended"]
+    assert await rig.off() == 0
+
+
 async def test_release_and_long_are_reported_only():
     rig = Rig()
     await rig.boot()

@@ -27,6 +27,7 @@ CALLBACKS = (
     "on_notify",
     "on_recv_command",
     "on_call_state",
+    "on_call_stats",
 )
 
 

@@ -27,6 +27,7 @@ CALLBACKS = (
     "on_notify",
     "on_recv_command",
     "on_call_state",
+    "on_call_stats",
 )
 
 
@@ -68,6 +69,12 @@ class AvCallbacks:
         With "idle", `reason` is one of codes.END_REASONS, or None when the call was refused.
         """
 
+    def on_call_stats(self, stats):
+        """Ours, too: the figures of a call that was answered, once its devices are released.
+
+        As of media.pipeline.AudioSession.stats(); of frames and packets only without devices.
+        """
+
 
 class Av:
     """The av module of a Client.
@@ -99,10 +106,10 @@ class Av:
         self._session = None
         self._task = None
         self._stopped = asyncio.Event()
+        self._begun = False  # the task had its first turn
         self._visitor = 0
         self._receiving = False
         self._info = None
-        self._stats = {}  # of the session that ended last
 
     def emit(self, name, *args):
         """Call the application's callback `name`; a failing or slow one is reported."""
@@ -149,18 +156,20 @@ class Av:
         self._session = session
         if self._microphone is not None:
             self._stopped.clear()
+            self._begun = False
             self._task = asyncio.create_task(self._run(session))
 
     def _device_failed(self, sentence):
         self._report("audio", sentence)
 
     async def _run(self, session):
+        self._begun = True
         try:
             await session.run()
         except Exception as error:  # what failed ends the sound, not the board
             self._report("audio", error)
         finally:
-            self._stats = session.stats()
+            self.emit("on_call_stats", session.stats())
             session = None  # on MicroPython a finished coroutine holds its variables
             self._stopped.set()
 
@@ -209,12 +218,14 @@ class Av:
             return
         if self._task is not None:
             self._task.cancel()
-        else:
-            self._stats = _raw_stats(session)
         if self._receiving:
             self._receiving = False
             self.emit("on_stop_recv_stream", self._visitor, CHANNEL, codes.STREAM_AUDIO)
         self.emit("on_stop_real_play", self._visitor, CHANNEL, RES_TYPE)
+        if self._microphone is None:
+            self.emit("on_call_stats", _raw_stats(session))
+        elif not self._begun:  # it never will
+            self.emit("on_call_stats", session.stats())
 
     async def wait_stopped(self):
         """After stop(): wait until microphone and speaker are released."""
@@ -226,11 +237,6 @@ class Av:
             await self._stopped.wait()
         if self._task is task:
             self._task = None
-
-    def take_stats(self):
-        """The figures of the session that ended last, once; {} when there is none."""
-        stats, self._stats = self._stats, {}
-        return stats
 
 
 def _raw_stats(session):

@@ -83,7 +83,6 @@ class Caller:
             await self._tell_hang_up(call.call_id)
         if call.number == number and call.state == calls.ENDING:
             self._end(reason)
-        await self._av.wait_stopped()
 
     async def _tell_hang_up(self, call_id):
         try:

@@ -216,11 +216,6 @@ class Client:
         """ "idle", "calling", "ringing", "talking" or "ending"."""
         return self._caller.call.state if self._caller is not None else "idle"
 
-    async def call_stats(self):
-        """The figures of the call that ended last, once its devices are released; then {}."""
-        await self._av.wait_stopped()
-        return self._av.take_stats()
-
     async def call(
         self,
         open_id,

@@ -1,3 +1,3 @@
-"""callboard: lets a small board call a phone. Runs unchanged on MicroPython >= 1.25 and CPython >= 3.11."""
+"""callboard: lets a small board call a phone. MicroPython >= 1.25 and CPython >= 3.11."""
 
 __version__ = "0.1.0"

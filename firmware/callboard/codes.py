@@ -1,6 +1,6 @@
-"""Every number the documents give, with the document's name beside it (spec 01 §10, §11; JSON-RPC 2.0 §5.1)."""
+"""Every number the documents give, with the document's name beside it (000 §3, 002 §6.3)."""
 
-# Results. The documents name WXERROR_* and IV_ERR_* without numbers; these are ours (spec 01 §10 [R]).
+# Results. The documents name WXERROR_* and IV_ERR_* without numbers: these are ours.
 OK = 0  # WXERROR_OK, IV_ERR_NONE
 INVALID_ARGUMENT = 1  # WXERROR_INVALID_ARGUMENT
 STORAGE = 2  # WXERROR_IO

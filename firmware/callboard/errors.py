@@ -1,7 +1,7 @@
-"""The package's exceptions: one small tree, each with the documented code and a sentence a person can act on.
+"""The package's exceptions: one small tree, each with its documented code and a clear sentence.
 
 CallboardError                  anything callboard refuses or cannot do
-├── InvalidArgument             the caller's value is wrong; the sentence names the field and its limits
+├── InvalidArgument             the caller's value is wrong; the sentence names field and limits
 ├── WrongOrder                  called before what must come first (IV_ERR_AVT_INPUT_PARAM_INVAILD)
 ├── Busy                        a call rings or runs already (IV_ERR_AVT_REQ_CHN_BUSY)
 ├── NotRegistered               the device has no key yet

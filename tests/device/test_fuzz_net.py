@@ -5,7 +5,7 @@ Each may refuse with its documented exception and nothing else; what it accepts 
 
 import json
 
-from callboard.errors import ProtocolError
+from callboard.errors import NetworkError, ProtocolError
 from callboard.native import wire
 from callboard.net.http_parser import ResponseParser
 from callboard.net.ws_parser import (
@@ -110,7 +110,7 @@ RESPONSES = (
 
 
 def run_http(data, random):
-    """True when the response was complete. Raises only ProtocolError."""
+    """True when the response was complete. Raises only ProtocolError, NetworkError at its end."""
     parser = ResponseParser(max_body=100, has_body=random.below(8) > 0)
     for piece in pieces(random, data):
         parser.feed(piece)
@@ -133,7 +133,7 @@ def test_http_parser():
             data = mutate(random, random.choice(RESPONSES))
         try:
             accepted += run_http(data, random)
-        except ProtocolError:
+        except (NetworkError, ProtocolError):
             refused += 1
     assert accepted > ROUNDS // 10 and refused > ROUNDS // 10, (accepted, refused)
 

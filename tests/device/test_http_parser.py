@@ -1,6 +1,6 @@
 """The HTTP response parser: bodies of every kind, limits, and what two could read differently."""
 
-from callboard.errors import ProtocolError
+from callboard.errors import NetworkError, ProtocolError
 from callboard.net.http_parser import MAX_HEAD, ResponseParser
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -27,14 +27,14 @@ def parse_pieces(data, **options):
     return results[0]
 
 
-def refused(data, **options):
-    """The sentence that refuses `data`."""
+def refused(data, expected=ProtocolError, **options):
+    """The sentence of the `expected` error that refuses `data`."""
     sentences = set()
     for piece in (None, 1):
         try:
             parser = parse(data, piece, **options)
             raise AssertionError("accepted, done=%s: %r" % (parser.done, data[:100]))
-        except ProtocolError as error:
+        except expected as error:
             sentences.add(error.message)
     return sentences.pop()
 
@@ -192,4 +192,4 @@ def test_less_than_the_response_is_refused():
         OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
         OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
     ):
-        assert "before its response ended" in refused(data, eof=True)
+        assert "before its response ended" in refused(data, NetworkError, eof=True)

@@ -28,7 +28,10 @@ RELAY = "relay"
 _BLOCK = re.compile(r"^```transcript ([^(\n]+?)(?: \(([^)\n]*)\))?\n(.*?)^```$", re.M | re.S)
 _PATTERNS = (
     (HTTP_REQUEST, re.compile(r"(?P<source>\w+) → relay POST (?P<path>/\S+) (?P<body>\{.*\})")),
-    (HTTP_ANSWER, re.compile(r"relay → (?P<target>\w+) (?P<number>\d{3}) (?P<body>\{.*\})")),
+    (
+        HTTP_ANSWER,
+        re.compile(r"relay → (?P<target>\w+)(?P<lost> lost)? (?P<number>\d{3}) (?P<body>\{.*\})"),
+    ),
     (MESSAGE, re.compile(r"(?P<source>\w+) → (?P<target>\w+)(?P<lost> lost)? (?P<body>\{.*\})")),
     (OPENS, re.compile(r"(?P<source>\w+) opens (?P<path>/\S+)")),
     (CUTS, re.compile(r"(?P<source>\w+) cuts")),

@@ -4,7 +4,7 @@ Strict, because what two readers understand differently can be abused: lines end
 one way to tell the length, names and values hold no control characters, everything has a limit.
 """
 
-from ..errors import ProtocolError
+from ..errors import NetworkError, ProtocolError
 from ..port import const
 
 READ_SIZE = const(1024)  # bytes that its owner reads at a time
@@ -70,11 +70,14 @@ class ResponseParser:
             raise ProtocolError("the HTTP server sent more than its response")
 
     def eof(self):
-        """The connection has ended: complete a body that lasts until then, refuse any other."""
+        """The connection has ended: complete a body that lasts until then.
+
+        Raises NetworkError when the response is cut off: asking again may help.
+        """
         if self._state == _UNTIL_CLOSE:
             self._state = _DONE
         if self._state != _DONE:
-            raise ProtocolError("the HTTP server closed the connection before its response ended")
+            raise NetworkError("the HTTP server closed the connection before its response ended")
 
     def _step(self):
         if self._state == _HEAD:

@@ -1,0 +1,141 @@
+"""Plays the device of one golden transcript (PROTOCOL.md §8) through callboard.voip.
+
+Options: scenario (the transcript's name), url, ca (PEM path or None), flash (path), device_key
+(hex, or None for a device that must register), ticket, open_id, model, sn, app.
+"""
+
+import asyncio
+import json
+import sys
+from binascii import unhexlify
+
+from callboard import codes, keystore
+from callboard.errors import CallboardError, NetworkError
+from callboard.voip.client import Client
+
+WAIT_MS = 10000
+
+
+class Device:
+    """A device up to init_voip, and what it has seen: `events`, in order."""
+
+    def __init__(self, options):
+        self.options = options
+        self.events = []
+        self.client = Client()
+
+    # callbacks
+
+    def on_online(self, time_ms):
+        self.events.append("online")
+
+    def on_notify(self, event, visitor, channel, stream_type):
+        if event == codes.EVENT_P2P_PEER_READY:
+            self.events.append("ready")
+
+    def on_call_state(self, state, reason):
+        self.events.append(state)
+
+    def on_room_event(self, room_id, event, uid, details):
+        self.events.append(event)
+
+    # steps
+
+    async def start(self):
+        """init_system … init_voip: online afterwards if there is a key."""
+        options, client = self.options, self.client
+        store = keystore.open(keystore.FileDevice(options["flash"]))
+        if options["device_key"]:
+            store.put("device_key", unhexlify(options["device_key"]))
+        client.init_system({"relay_url": options["url"]}, self)
+        client.init_data_model()
+        client.init_av(self)
+        identity = options["model"], options["sn"], options["app"]
+        await client.init_voip(codes.FLAVOUR_FORMAL, store, *identity)
+
+    async def seen(self, event, times=1):
+        """Wait until `event` was seen so many times."""
+        for _ in range(WAIT_MS // 10):
+            if self.events.count(event) >= times:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("no " + event + " among " + repr(self.events))
+
+    async def call(self):
+        await self.seen("ready")
+        await self.client.call(self.options["open_id"])
+
+    async def stop(self):
+        if self.client.level == "voip":
+            await self.client.exit_voip()
+
+
+async def registration(device):
+    await device.start()
+    try:
+        await device.client.register(device.options["ticket"])
+    except NetworkError:  # the answer was lost: the ticket is not
+        await device.client.register(device.options["ticket"])
+    await device.seen("ready")
+
+
+async def ticket_refused(device):
+    await device.start()
+    await device.client.register("Tused")
+
+
+async def hello_refused(device):
+    await device.start()
+
+
+async def one_call(device):
+    await device.start()
+    await device.call()
+    await device.seen("idle")
+
+
+async def resume(device):
+    await one_call(device)
+    await device.seen("online", 2)
+    await device.client.report({"volume": 7})
+    await device.seen("online", 3)
+
+
+async def room(device):
+    await device.start()
+    await device.seen("ready")
+    rooms = device.client.rooms(device.on_room_event)
+    made = await rooms.create(auto_subscribe=False)
+    await device.seen("joined")
+    await rooms.publish(made["room_id"], tag="door")
+    await device.seen("subscribed")
+    await device.seen("left")
+    await rooms.leave(made["room_id"])
+    await rooms.leave(made["room_id"])  # it has ended: -114
+
+
+SCENARIOS = {
+    "registration": registration,
+    "ticket refused": ticket_refused,
+    "hello refused": hello_refused,
+    "call answered": one_call,
+    "call rejected": one_call,
+    "busy": one_call,
+    "resume": resume,
+    "room": room,
+}
+
+
+async def main(options):
+    device = Device(options)
+    code = 0
+    try:
+        await SCENARIOS[options["scenario"]](device)
+    except CallboardError as error:
+        code = error.code
+    await asyncio.sleep(0.05)  # the answer to a push leaves after its callback
+    await device.stop()
+    return {"code": code, "events": device.events}
+
+
+print(json.dumps(asyncio.run(main(json.loads(sys.stdin.readline())))))

@@ -7,6 +7,7 @@ that a board meets. State machines do not import a clock: they are given an obje
 import asyncio
 import gc
 import hashlib
+import json
 import os
 import sys
 import time
@@ -21,6 +22,27 @@ except ImportError:
         """MicroPython folds this at compile time."""
         return value
 
+
+# -- JSON ----------------------------------------------------------------------
+
+try:
+    from json import JSONEncoder
+
+    def json_text(value):
+        """`value` as JSON, its characters as they are.
+
+        Escaped (\\ud83d\\ude00), the halves of a character outside the BMP would reach a board as
+        two broken ones: MicroPython's json.loads does not join them.
+        """
+        text = JSONEncoder(ensure_ascii=False).encode(value)
+        try:
+            text.encode()
+        except UnicodeError:  # half a character: only its escape can be sent
+            text = json.dumps(value)
+        return text
+
+except ImportError:
+    json_text = json.dumps  # MicroPython's escapes nothing that it need not
 
 # -- monotonic time ------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The port: time, hashes and files behave the same on every Python."""
 
 import asyncio
+import json
 import os
 import sys
 
@@ -172,3 +173,9 @@ def test_heap_used_grows_where_it_is_known():
 def test_a_fingerprint_has_32_bytes():
     for size in (0, 31, 33, 64):
         raises(InvalidArgument, port.tls_client_context, leaf_sha256=bytes(size))
+
+
+def test_json_keeps_characters_whole():
+    text = port.json_text({"name": "\u95e8\U0001f6aa"})
+    assert text == '{"name": "\u95e8\U0001f6aa"}'
+    assert json.loads(text) == {"name": "\u95e8\U0001f6aa"}

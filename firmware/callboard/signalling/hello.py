@@ -84,7 +84,7 @@ def _complete(params, role):
 
 def request_text(params):
     """The `hello` message."""
-    return json.dumps({"jsonrpc": "2.0", "id": "hello", "method": "hello", "params": params})
+    return port.json_text({"jsonrpc": "2.0", "id": "hello", "method": "hello", "params": params})
 
 
 def _read_object(text):

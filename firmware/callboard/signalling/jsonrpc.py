@@ -14,6 +14,7 @@ import json
 
 from .. import codes
 from ..errors import InvalidArgument, ProtocolError, RemoteError
+from ..port import json_text
 from .kept import Kept
 
 MAX_IN_FLIGHT = 16  # our unanswered requests; also the responses kept for a peer that asks again
@@ -66,7 +67,7 @@ class Peer:
         if len(self._waiting) >= MAX_IN_FLIGHT:
             raise RemoteError("too many requests wait for the peer", codes.RPC_OVERLOADED)
         request_id = self._next_id
-        text = json.dumps({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
+        text = json_text({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
         if is_too_long(text):
             raise InvalidArgument("params of %s are longer than %d bytes" % (method, MAX_TEXT))
         self._next_id += 1
@@ -85,7 +86,7 @@ class Peer:
 
     def notify(self, method, params):
         """Send a notification: at most once, not repeated after an outage."""
-        self._send(json.dumps({"jsonrpc": "2.0", "method": method, "params": params}))
+        self._send(json_text({"jsonrpc": "2.0", "method": method, "params": params}))
 
     def respond(self, request_id, result):
         """Answer a request handed to on_request."""
@@ -99,7 +100,7 @@ class Peer:
     def _finish(self, request_id, message):
         if not self._kept.at_work(request_id):
             return  # answered already, or from before a reset
-        text = json.dumps(message)
+        text = json_text(message)
         if is_too_long(text):
             text = _refusal(request_id, codes.RPC_INTERNAL, "the answer is too long for a message")
         self._kept.answered(request_id, None if message.get("result") == {} else text)
@@ -176,12 +177,12 @@ class Peer:
 
 
 def _empty(request_id):
-    return json.dumps({"jsonrpc": "2.0", "id": request_id, "result": {}})
+    return json_text({"jsonrpc": "2.0", "id": request_id, "result": {}})
 
 
 def _refusal(request_id, code, message):
     error = {"code": code, "message": message}
-    return json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error})
+    return json_text({"jsonrpc": "2.0", "id": request_id, "error": error})
 
 
 def _ignore(result, error):

@@ -10,6 +10,7 @@ from aiohttp import WSMsgType, web
 
 from callboard import codes
 from callboard.errors import ProtocolError, StorageError
+from callboard.port import json_text
 
 from .auth import CAPS, DEVICE, PROTOCOL, Client, Hello
 from .config import MAX_BINARY, MAX_TEXT
@@ -154,7 +155,9 @@ class Signalling:
     ) -> Session:
         challenge = os.urandom(16).hex()
         connection.send_text(
-            _dump({"jsonrpc": "2.0", "method": "challenge", "params": {"challenge": challenge}})
+            json_text(
+                {"jsonrpc": "2.0", "method": "challenge", "params": {"challenge": challenge}}
+            )
         )
         params = await self._await_hello(socket, connection)
         try:
@@ -175,7 +178,7 @@ class Signalling:
 
     def _refuse_hello(self, request: web.Request, connection: Connection, error: Refused) -> None:
         body = {"code": error.code, "message": error.message}
-        connection.send_text(_dump({"jsonrpc": "2.0", "id": "hello", "error": body}))
+        connection.send_text(json_text({"jsonrpc": "2.0", "id": "hello", "error": body}))
         if error.code == codes.UNAUTHENTICATED:
             self._limiters.failed(request.remote)
             log.warning("a hello from %s was refused: wrong identity", request.remote)
@@ -224,7 +227,7 @@ class Signalling:
         }
         if client.user is not None:
             result["user"] = {"open_id": client.user.open_id, "name": client.user.name}
-        connection.send_text(_dump({"jsonrpc": "2.0", "id": "hello", "result": result}))
+        connection.send_text(json_text({"jsonrpc": "2.0", "id": "hello", "result": result}))
         core.hub.started(session)
         if client.device is not None and not resumed:
             session.push("voip.peer_ready", {})
@@ -273,7 +276,3 @@ def _parse_hello(text: str) -> dict[str, Any]:
     if not right:
         raise _Closed(CLOSE_PROTOCOL, 'the first message must be the request "hello"')
     return message["params"]
-
-
-def _dump(message: dict[str, Any]) -> str:
-    return json.dumps(message)

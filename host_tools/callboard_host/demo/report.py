@@ -67,7 +67,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("set-up: button → phone rings", show(call["setup_ms"], "ms")),
         ("answer → audio", show(call["answer_to_audio_ms"], "ms")),
         ("duration", show(call["duration_ms"], "ms")),
-        ("CPU of one frame on the board p50 / p95", show(board["frame_cpu_ms"], "ms")),
+        ("CPU of one frame on the board p50 / p95 / max", show(board["frame_cpu_ms"], "ms")),
         ("longest stall of the board", show(board["longest_stall_ms"], "ms")),
         ("heap growth", show(board["heap_growth_bytes"], "bytes")),
         ("allocated during the call", show(board["allocated_bytes_per_s"], "bytes/s")),

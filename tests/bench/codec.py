@@ -64,7 +64,9 @@ def run(program: str, case: str) -> dict:
     file = INPUTS / f"speech_{numbers[0]}_{numbers[1]}.raw"
     command = [*PROGRAMS[program], str(file), *map(str, numbers)]
     environment = {**os.environ, "MICROPYPATH": ".frozen"}
-    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if said.returncode:
+        raise SystemExit(f"{program}, {case}: {said.stdout}{said.stderr}")
     return json.loads(said.stdout)
 
 

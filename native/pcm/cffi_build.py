@@ -6,8 +6,8 @@ import sys
 from cffi import FFI
 
 FOLDER = os.path.join("native", "pcm")
-SOURCES = ("pcm.c", "g711.c", "level.c", "resample.c", "tone.c", "duck.c")
-HEADERS = ("pcm.h", "duck.h")
+SOURCES = ("pcm.c", "g711.c", "level.c", "resample.c", "tone.c", "duck.c", "stretch.c", "noise.c")
+HEADERS = ("pcm.h", "duck.h", "stretch.h", "noise.h")
 
 
 def ffibuilder():

@@ -8,5 +8,7 @@ target_sources(usermod_callboard_pcm INTERFACE
     ${CMAKE_CURRENT_LIST_DIR}/resample.c
     ${CMAKE_CURRENT_LIST_DIR}/tone.c
     ${CMAKE_CURRENT_LIST_DIR}/duck.c
+    ${CMAKE_CURRENT_LIST_DIR}/stretch.c
+    ${CMAKE_CURRENT_LIST_DIR}/noise.c
 )
 target_link_libraries(usermod INTERFACE usermod_callboard_pcm)

@@ -1,7 +1,9 @@
 /* callboard_pcm for MicroPython: the Python functions, for natmod.c and usermod.c alike. */
 #include "../common/mp_glue.h"
 #include "duck.h"
+#include "noise.h"
 #include "pcm.h"
+#include "stretch.h"
 
 /* The G.711 functions share a shape: from a read buffer to a written one, offset each, and a count. */
 #define CONVERTER(name) \
@@ -72,7 +74,7 @@ METER(rms);
 METER(peak);
 METER(level);
 
-/* mix and copy: (dst, dst_off, src, src_off, n) */
+/* mix, copy and crossfade: (dst, dst_off, src, src_off, n) */
 #define MOVER(name) \
     static mp_obj_t py_##name(size_t n_args, const mp_obj_t *args) { \
         (void)n_args; \
@@ -84,6 +86,7 @@ METER(level);
 
 MOVER(mix);
 MOVER(copy);
+MOVER(crossfade);
 
 static mp_obj_t py_fill(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
@@ -152,6 +155,36 @@ static mp_obj_t py_duck(size_t n_args, const mp_obj_t *args) {
 }
 CB_FUNCTION(duck, 6);
 
+static mp_obj_t py_mismatch(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    arg_buffer_t pcm = arg_read(args[0]);
+    return result_int(pcm_mismatch(pcm.data, pcm.size, arg_int(args[1]), arg_int(args[2]), arg_int(args[3])));
+}
+CB_FUNCTION(mismatch, 4);
+
+static mp_obj_t py_best_match(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    arg_buffer_t pcm = arg_read(args[0]);
+    return result_int(pcm_best_match(pcm.data, pcm.size, arg_int(args[1]), arg_int(args[2]),
+        arg_int(args[3]), arg_int(args[4])));
+}
+CB_FUNCTION(best_match, 5);
+
+static mp_obj_t py_noise_init(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    arg_buffer_t state = arg_write(args[0]);
+    return result_none(pcm_noise_init(state.data, state.size, arg_int(args[1])));
+}
+CB_FUNCTION(noise_init, 2);
+
+static mp_obj_t py_noise(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    arg_buffer_t state = arg_write(args[0]), pcm = arg_write(args[1]);
+    return result_none(pcm_noise(state.data, state.size, pcm.data, pcm.size, arg_int(args[2]),
+        arg_int(args[3]), arg_int(args[4])));
+}
+CB_FUNCTION(noise, 5);
+
 /* Everything the Python module contains. */
 #define PCM_EXPORTS(FUNCTION, INTEGER) \
     FUNCTION(MP_QSTR_ulaw_encode, ulaw_encode_obj) \
@@ -169,6 +202,11 @@ CB_FUNCTION(duck, 6);
     FUNCTION(MP_QSTR_level, level_obj) \
     FUNCTION(MP_QSTR_mix, mix_obj) \
     FUNCTION(MP_QSTR_copy, copy_obj) \
+    FUNCTION(MP_QSTR_crossfade, crossfade_obj) \
+    FUNCTION(MP_QSTR_mismatch, mismatch_obj) \
+    FUNCTION(MP_QSTR_best_match, best_match_obj) \
+    FUNCTION(MP_QSTR_noise_init, noise_init_obj) \
+    FUNCTION(MP_QSTR_noise, noise_obj) \
     FUNCTION(MP_QSTR_fill, fill_obj) \
     FUNCTION(MP_QSTR_slots32_to_16, slots32_to_16_obj) \
     FUNCTION(MP_QSTR_slots16_to_32, slots16_to_32_obj) \
@@ -179,6 +217,7 @@ CB_FUNCTION(duck, 6);
     FUNCTION(MP_QSTR_duck_get, duck_get_obj) \
     FUNCTION(MP_QSTR_duck, duck_obj) \
     INTEGER(MP_QSTR_TONE_STATE, PCM_TONE_STATE) \
+    INTEGER(MP_QSTR_NOISE_STATE, PCM_NOISE_STATE) \
     INTEGER(MP_QSTR_DUCK_STATE, PCM_DUCK_STATE) \
     INTEGER(MP_QSTR_DUCK_RETURN_DB, PCM_DUCK_RETURN_DB) \
     INTEGER(MP_QSTR_DUCK_DEPTH_DB, PCM_DUCK_DEPTH_DB) \

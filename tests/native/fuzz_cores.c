@@ -5,7 +5,9 @@
  * Built with -fsanitize=address,undefined by test_sanitizers.py. Every buffer is its own allocation of
  * exactly its size, at a random alignment, so that one byte too far is an error. */
 #include "../../native/pcm/duck.h"
+#include "../../native/pcm/noise.h"
 #include "../../native/pcm/pcm.h"
+#include "../../native/pcm/stretch.h"
 #include "../../native/wire/wire.h"
 
 #include <stdio.h>
@@ -137,6 +139,23 @@ static void fuzz_duck(void) {
     free(a.block);
 }
 
+static void fuzz_stretch(void) {
+    buffer_t a = buffer(), b = buffer(), c = buffer_of(PCM_NOISE_STATE - (random_below(9) == 0));
+    int32_t x = number(), y = number(), n = number();
+    int32_t unlike = pcm_mismatch(A, x, y, n), at = pcm_best_match(A, x, n, y, number());
+    if (unlike > 256 || (unlike < 0 && unlike != CB_ERANGE) || (at < y && at != CB_ERANGE)) {
+        abort();
+    }
+    pcm_crossfade(A, x, B, y, n);
+    pcm_crossfade(A, x, A, y, n);
+    pcm_noise_init(C, number());
+    damage(&c);
+    pcm_noise(C, B, x, n, (int32_t)random_below(130));
+    free(a.block);
+    free(b.block);
+    free(c.block);
+}
+
 static void fuzz_rtp(void) {
     buffer_t a = buffer_of(RTP_TX_STATE), b = buffer_of(RTP_RX_STATE), c = buffer();
     buffer_t info = buffer_of(4 * RTP_INFO), stats = buffer_of(4 * RTP_STATS), mid = buffer_of(random_below(20));
@@ -189,6 +208,7 @@ int main(int argc, char **argv) {
         fuzz_resampler();
         fuzz_tone();
         fuzz_duck();
+        fuzz_stretch();
         fuzz_rtp();
         fuzz_websocket();
     }

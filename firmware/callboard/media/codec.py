@@ -34,7 +34,7 @@ def names():
 
 
 def offers():
-    """The wire names of all codecs here, best first: what a `codecs` member of PROTOCOL.md lists."""
+    """The wire names of all codecs here, best first: what a `codecs` member on the wire lists."""
     _load()
     found = []
     for codec in sorted(_codecs.values(), key=_badness):
@@ -128,7 +128,7 @@ class Pcmu:
         return True
 
     def recover(self, buf, off, n, pcm):
-        """Make the frame lost right before this payload: from its FEC data, of which PCMU has none.
+        """Make the frame lost right before this payload, from its FEC data; PCMU has none.
 
         Returns True when it had some; False when the frame was concealed.
         """

@@ -24,6 +24,14 @@ from callboard.pure.pcm_duck import (  # noqa: F401
     duck_init,
     duck_set,
 )
+from callboard.pure.pcm_stretch import (  # noqa: F401
+    NOISE_STATE,
+    best_match,
+    crossfade,
+    mismatch,
+    noise,
+    noise_init,
+)
 from callboard.pure.samples import get_sample as _get
 from callboard.pure.samples import log2_q12 as _log2_q12
 from callboard.pure.samples import put_sample as _put

@@ -5,6 +5,7 @@ from ._pcm import ffi, lib
 
 IMPLEMENTATION = "cffi"
 TONE_STATE = lib.PCM_TONE_STATE
+NOISE_STATE = lib.PCM_NOISE_STATE
 DUCK_STATE = lib.PCM_DUCK_STATE
 DUCK_RETURN_DB = lib.PCM_DUCK_RETURN_DB
 DUCK_DEPTH_DB = lib.PCM_DUCK_DEPTH_DB
@@ -171,3 +172,33 @@ def duck(state, capture, capture_off, reference, reference_off, n):
     """
     s, c, r = _write(state), _write(capture), _read(reference)
     return call(lib.pcm_duck, s, len(s), c, len(c), capture_off, r, len(r), reference_off, n)
+
+
+def mismatch(pcm, a_off, b_off, n):
+    """How unlike two pieces of n samples (up to 4096) are: 0 the same … 256 opposite."""
+    p = _read(pcm)
+    return call(lib.pcm_mismatch, p, len(p), a_off, b_off, n)
+
+
+def best_match(pcm, off, n, first_off, last_off):
+    """The offset first_off..last_off whose n samples (up to 4096) are most like those at off."""
+    p = _read(pcm)
+    return call(lib.pcm_best_match, p, len(p), off, n, first_off, last_off)
+
+
+def crossfade(dst, dst_off, src, src_off, n):
+    """Pass from dst to src within n samples (up to 4096), in place of dst."""
+    d, s = _write(dst), _read(src)
+    call(lib.pcm_crossfade, d, len(d), dst_off, s, len(s), src_off, n)
+
+
+def noise_init(state, seed):
+    """Start comfort noise in state, NOISE_STATE bytes; any seed 0..2^30-1."""
+    s = _write(state)
+    call(lib.pcm_noise_init, s, len(s), seed)
+
+
+def noise(state, pcm, off, n, level):
+    """Write n samples of noise of level -dBov (0..127), duller than white."""
+    s, p = _write(state), _write(pcm)
+    call(lib.pcm_noise, s, len(s), p, len(p), off, n, level)

@@ -2,14 +2,14 @@
 
 A microphone fills a frame every 20 ms, whether or not anybody reads; a speaker plays, and plays
 silence when it was given nothing. Microphone: rate, frame, age_us, start, stop, tick, readinto.
-Speaker: rate, frame, underruns, start, stop, space, write, queued. Frames are array('h') of
-`frame` samples, 20 ms of mono.
+Speaker: rate, frame, underruns, silent, start, stop, space, write, queued. Frames are array('h')
+of `frame` samples, 20 ms of mono.
 """
 
 from array import array
 
 from ..native import pcm
-from ..port import const
+from ..port import const, ticks_add
 from .device_clock import SampleClock
 from .wav import WavReader, WavWriter
 
@@ -186,6 +186,7 @@ class NullSpeaker:
         self.rate = rate
         self.frame = rate // 50
         self.underruns = 0  # how often it had played all it had been given
+        self.silent = 0  # samples of silence it played because of that; wraps as ticks do
         self.started_us = 0
         self._clock = clock
         self._samples = SampleClock(clock, rate, ppm)
@@ -247,6 +248,7 @@ class NullSpeaker:
                 if not self._dry:
                     self._dry = True
                     self.underruns += 1
+                self.silent = ticks_add(self.silent, passed - heard)
                 self._hear_silence(passed - heard)
             if not self._samples.behind:
                 return

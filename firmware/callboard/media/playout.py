@@ -7,9 +7,9 @@ from ..port import const
 from . import rtp
 from .jitter import FRAME
 from .rates import RateConverter
+from .reference import PlaybackReference
 
 UNITY_Q12 = const(4096)
-_HISTORY_FRAMES = const(8)  # of the playback reference: 160 ms, more than any speaker queues
 _LOUDEST_QUIET = const(300)  # rms; no frame above it is taken for a quiet one (-41 dBov)
 
 
@@ -43,9 +43,7 @@ class PlayoutPath:
         self.speaker = speaker
         self._frame = array("h", bytes(2 * speaker.frame))
         self._rates = RateConverter(self._codec.rate, speaker.rate)
-        self._history = array("h", bytes(2 * speaker.frame * _HISTORY_FRAMES))
-        self._head = 0
-        self._reference_rates = None
+        self._reference = PlaybackReference(speaker)
 
     # -- in --------------------------------------------------------------------
 
@@ -90,9 +88,8 @@ class PlayoutPath:
         self._rates.convert(self._coded, self._codec.frame_samples, self._frame)
         if self.volume_q12 != UNITY_Q12:
             pcm.gain(self._frame, 0, speaker.frame, self.volume_q12)
-        pcm.copy(self._history, self._head, self._frame, 0, speaker.frame)
-        self._head = (self._head + speaker.frame) % len(self._history)
         speaker.write(self._frame)
+        self._reference.played(self._frame)
 
     def _next_frame(self, now_ms):
         """Put the next 20 ms into _coded."""
@@ -145,27 +142,5 @@ class PlayoutPath:
     # -- reference -------------------------------------------------------------
 
     def reference(self, out, microphone):
-        """What the speaker played while the microphone captured its last frame, at its rate.
-
-        Before anything was played, and beyond 160 ms, it is wrong: silence, or the wrong part.
-        """
-        speaker = self.speaker
-        size = len(self._history)
-        since = microphone.age_us // 1000 * (speaker.rate // 1000)
-        behind = speaker.queued() + since + speaker.frame
-        start = (self._head - behind) % size
-        if speaker.rate == microphone.rate:
-            self._unroll(out, start, speaker.frame)
-            return
-        if self._reference_rates is None:  # once
-            self._reference_rates = RateConverter(speaker.rate, microphone.rate)
-            self._reference_frame = array("h", bytes(2 * speaker.frame))
-        self._unroll(self._reference_frame, start, speaker.frame)
-        self._reference_rates.convert(self._reference_frame, speaker.frame, out)
-
-    def _unroll(self, out, start, n):
-        first = len(self._history) - start
-        if first > n:
-            first = n
-        pcm.copy(out, 0, self._history, start, first)
-        pcm.copy(out, first, self._history, 0, n - first)
+        """What the speaker played while the microphone captured its last frame, at its rate."""
+        self._reference.read(out, microphone)

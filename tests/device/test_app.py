@@ -442,6 +442,7 @@ def test_settings_name_what_is_wrong():
         ("AUDIO_RATE", 44100),
         ("AUDIO_RATE", "8000"),
         ("AUDIO_PPM", 5000),
+        ("AUDIO_OUTPUT", "loud"),
     ):
         error = raises(InvalidArgument, Settings, changed(**{name: value}))
         assert name in error.message, error.message

@@ -2,8 +2,8 @@
 
 A microphone fills a frame every 20 ms, whether or not anybody reads; a speaker plays, and plays
 silence when it was given nothing. Microphone: rate, frame, age_us, start, stop, tick, readinto.
-Speaker: rate, frame, underruns, silent, start, stop, space, write, queued. Frames are array('h')
-of `frame` samples, 20 ms of mono.
+Speaker: rate, frame, loudspeaker, underruns, silent, start, stop, space, write, queued. Frames are
+array('h') of `frame` samples, 20 ms of mono.
 """
 
 from array import array
@@ -179,12 +179,14 @@ class NullSpeaker:
     """Plays to nobody.
 
     Arguments: `rate` 8000, 16000 or 48000 Hz; `clock`; `ppm`, how much too fast its clock is;
-    `queue_ms`, what it takes ahead, at least 20.
+    `queue_ms`, what it takes ahead, at least 20. Who makes it sets `loudspeaker` when the board's
+    microphone can hear it: then calls have echo control.
     """
 
     def __init__(self, rate, clock, ppm=0, queue_ms=QUEUE_MS):
         self.rate = rate
         self.frame = rate // 50
+        self.loudspeaker = False
         self.underruns = 0  # how often it had played all it had been given
         self.silent = 0  # samples of silence it played because of that; wraps as ticks do
         self.started_us = 0

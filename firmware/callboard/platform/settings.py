@@ -6,6 +6,7 @@ from .. import codes
 from ..errors import InvalidArgument
 
 AUDIO_RATES = (8000, 16000, 48000)
+AUDIO_OUTPUTS = ("headset", "speaker")
 PPM_MAX = 1000
 
 
@@ -36,6 +37,10 @@ class Settings:
         if self.audio_rate not in AUDIO_RATES:
             raise InvalidArgument("board.AUDIO_RATE must be 8000, 16000 or 48000")
         self.audio_ppm = _number(board, "AUDIO_PPM", 0, -PPM_MAX, PPM_MAX)
+        output = _text(board, "AUDIO_OUTPUT", "headset")
+        if output not in AUDIO_OUTPUTS:
+            raise InvalidArgument("board.AUDIO_OUTPUT must be headset or speaker")
+        self.loudspeaker = output == "speaker"
 
 
 def _text(board, name, default, optional=False):

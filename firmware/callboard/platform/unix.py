@@ -109,11 +109,11 @@ class Platform:
         from ..media import devices
 
         settings = self.settings
+        rate, ppm = settings.audio_rate, settings.audio_ppm
         if settings.speaker is None:
-            return devices.NullSpeaker(settings.audio_rate, self.clock, settings.audio_ppm)
-        device = devices.WavSpeaker(
-            settings.speaker, settings.audio_rate, self.clock, settings.audio_ppm
-        )
+            return devices.NullSpeaker(rate, self.clock, ppm)
+        device = devices.WavSpeaker(settings.speaker, rate, self.clock, ppm)
+        device.loudspeaker = settings.loudspeaker
         self._devices.append(device)
         return device
 

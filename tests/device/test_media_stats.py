@@ -1,6 +1,6 @@
 """Figures: percentiles from fixed buckets, and what the heap does."""
 
-from callboard.media.stats import HeapMeter, Histogram
+from callboard.media.stats import LOOKS, HeapMeter, Histogram, KeptMeter
 from callboard.port import heap_used
 from support import FakeClock, heap_locked, require_heap_lock
 
@@ -59,3 +59,33 @@ def test_heap_meter():
         clock.advance(1000)
         meter.sample()
     assert 20000 <= meter.bytes_per_s() < 22000, meter.bytes_per_s()
+
+
+def _looks(meter, transient):
+    """LOOKS looks; `transient` bytes are held by somebody during the first of them."""
+    held = bytearray(transient)
+    meter.look()
+    assert len(held) == transient
+    held = None
+    for _ in range(LOOKS - 1):
+        meter.look()
+
+
+def test_kept_meter_tells_a_leak_from_what_is_held_for_a_moment():
+    if heap_used() is None:
+        meter = KeptMeter()
+        for _ in range(3 * LOOKS):
+            meter.look()
+        assert meter.growth() is None
+        return
+    meter = KeptMeter()
+    _looks(meter, 0)
+    assert meter.growth() is None
+    _looks(meter, 4000)
+    assert abs(meter.growth()) < 500, meter.growth()
+    leak = []
+    for _ in range(LOOKS):
+        leak.append(bytearray(2000))
+        meter.look()
+    assert 1900 < meter.growth() < 4000, meter.growth()
+    assert len(leak) == LOOKS

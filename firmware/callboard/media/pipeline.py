@@ -4,7 +4,6 @@ The capture device is the clock: its full frame wakes the session, which does bo
 one go. From capture to the transport and from receive() to the speaker nothing is allocated.
 """
 
-import gc
 
 from ..errors import CallboardError
 from ..port import const, heap_used, random_bytes, ticks_diff
@@ -14,10 +13,9 @@ from .devices import NullMicrophone, NullSpeaker
 from .jitter import JitterBuffer
 from .playout import PlayoutPath
 from .rtp import RtpReceiver, RtpSender, check_stream
-from .stats import HeapMeter, Histogram
+from .stats import HeapMeter, Histogram, KeptMeter
 
 _SAMPLE_TICKS = const(50)  # the heap is looked at once a second
-_KEPT_TICKS = const(250)  # and collected every 5 s, first after one second
 _CPU_STEP_US = const(25)
 _DELAY_STEP_MS = const(1)
 
@@ -73,7 +71,7 @@ class AudioSession:
         self._stall_us = 0
         self._ticks = 0
         self._heap = None
-        self._heap_before = self._heap_growth = None
+        self._kept = KeptMeter()
         self.capture = CapturePath(
             microphone or NullMicrophone(codec.rate, clock),
             codec,
@@ -143,14 +141,11 @@ class AudioSession:
             self.stop()
 
     def _look_at_heap(self):
-        """Sample what is allocated; every 5 s what is kept, seen from the same place each time."""
-        if self._ticks % _KEPT_TICKS == _SAMPLE_TICKS and heap_used() is not None:
-            gc.collect()
-            used = heap_used()
-            if self._heap_before is None:  # by now everything has run once and made what it keeps
-                self._heap_before = used
-            self._heap_growth = used - self._heap_before
+        """Once a second: what was allocated, and what of it is kept."""
         self._heap.sample()
+        if heap_used() is not None:
+            self._kept.look()
+            self._heap.collected()
 
     def start(self):
         """Start the devices; run() does it."""
@@ -218,8 +213,8 @@ class AudioSession:
     def stats(self):
         """Counters and figures of the session: integers, and {"p50", "p95", "max"} of integers.
 
-        `heap_growth_bytes`: what was kept between one second and the last look (every 5 s), after
-        collecting. It and `allocated_bytes_per_s` are None on CPython.
+        `heap_growth_bytes`: what a KeptMeter tells. It and `allocated_bytes_per_s` are None on
+        CPython.
         """
         capture, playout, jitter = self.capture, self.playout, self.jitter
         return {
@@ -248,5 +243,5 @@ class AudioSession:
             "frame_cpu_us": self._cpu_us.report(),
             "longest_stall_us": self._stall_us,
             "allocated_bytes_per_s": self._heap.bytes_per_s() if self._heap else None,
-            "heap_growth_bytes": self._heap_growth,
+            "heap_growth_bytes": self._kept.growth(),
         }

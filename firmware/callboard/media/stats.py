@@ -1,11 +1,13 @@
 """Figures of a running call in fixed memory: a histogram, and what the heap does."""
 
+import gc
 from array import array
 
 from ..port import const, heap_used, ticks_diff
 
 _FINE = const(128)  # buckets of `step`, for ordinary values
 _COARSE = const(128)  # buckets of 8 * step behind them; the last one takes all that is larger
+LOOKS = const(3)  # of KeptMeter
 
 
 class Histogram:
@@ -83,8 +85,43 @@ class HeapMeter:
         self._used = used
         self._at_ms = now_ms
 
+    def collected(self):
+        """The collector has just run: count from here."""
+        self._used = heap_used()
+        self._at_ms = self._clock.ticks_ms()
+
     def bytes_per_s(self):
         """Allocated bytes per second; None where the Python does not tell, or too early."""
         if self._used is None or self._ms <= 0:
             return None
         return self._bytes * 1000 // self._ms
+
+
+class KeptMeter:
+    """Bytes that the heap keeps more and more of, seen from the same place at each look.
+
+    Between two packets other tasks hold some objects for a moment: so the least of the last
+    LOOKS looks is compared with the least of the first.
+    """
+
+    def __init__(self):
+        self._first = [0] * LOOKS
+        self._last = [0] * LOOKS
+        self._looks = 0
+
+    def look(self):
+        """Collect garbage, then look. Call it about once a second, outside the frame path."""
+        gc.collect()
+        used = heap_used()
+        if used is None:
+            return
+        if self._looks < LOOKS:
+            self._first[self._looks] = used
+        self._last[self._looks % LOOKS] = used
+        self._looks += 1
+
+    def growth(self):
+        """Bytes, negative when less is kept; None on CPython, and before 2 * LOOKS looks."""
+        if self._looks < 2 * LOOKS:
+            return None
+        return min(self._last) - min(self._first)

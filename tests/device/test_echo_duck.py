@@ -1,0 +1,400 @@
+"""Ducking (pcm.duck), on every implementation there is: what it does, and equal to the bit."""
+
+from array import array
+
+from implementations import Random, agreed, implementations, outcome, refuses
+
+from support import heap_locked, raises, require_heap_lock
+
+ALL = implementations("pcm")
+QUICK = ALL[0]
+RATES = (8000, 16000, 48000)
+UNITY = 4096
+
+
+def ducker(pcm, rate, path_db=None):
+    """A state that knows the echo path already."""
+    state = bytearray(pcm.DUCK_STATE)
+    pcm.duck_init(state, rate)
+    if path_db is not None:
+        pcm.duck_set(state, pcm.DUCK_START_DB, path_db)
+    return state
+
+
+def noise(random, n, peak):
+    return array("h", [random.below(2 * peak + 1) - peak for _ in range(n)])
+
+
+class Noise:
+    """Frame after frame of noise."""
+
+    def __init__(self, seed, n, peak):
+        self._random = Random(seed)
+        self._n = n
+        self._peak = peak
+
+    def __call__(self, _frame):
+        return noise(self._random, self._n, self._peak)
+
+
+class Same:
+    """The same frame every time; silence of n samples if that is a number."""
+
+    def __init__(self, frame):
+        self._frame = array("h", bytes(2 * frame)) if isinstance(frame, int) else frame
+
+    def __call__(self, _frame):
+        return self._frame
+
+
+def power(samples):
+    return sum([v * v for v in samples]) // len(samples)
+
+
+def run(pcm, state, frames, far, near=None, shift=2):
+    """Duck `frames` frames of 20 ms: the echo of far(frame) and the voice near(frame).
+
+    Returns the (capture before, capture after, gain) of each frame.
+    """
+    out = []
+    for i in range(frames):
+        reference = far(i)
+        n = len(reference)
+        before = array("h", [v >> shift for v in reference])
+        if near is not None:
+            pcm.mix(before, 0, near(i), 0, n)
+        after = array("h", before)
+        gain = pcm.duck(state, after, 0, reference, 0, n)
+        out.append((before, after, gain))
+    return out
+
+
+# --- what it does ---
+
+
+def test_without_far_end_nothing_changes():
+    random = Random(1)
+    for pcm in ALL:
+        for rate in RATES:
+            state, n = ducker(pcm, rate), rate // 50
+            silence = array("h", bytes(2 * n))
+            for peak in (1, 300, 32767):
+                near = noise(random, n, peak)
+                before = bytes(near)
+                assert pcm.duck(state, near, 0, silence, 0, n) == UNITY
+                assert bytes(near) == before
+            extremes = array("h", [-32768, 32767] * (n // 2))
+            assert pcm.duck(state, extremes, 0, silence, 0, n) == UNITY
+            assert list(extremes) == [-32768, 32767] * (n // 2)
+
+
+def test_echo_is_turned_down_by_what_it_needs():
+    """60 dB below what was played: 48 dB more than the path's 12."""
+    for pcm in ALL:
+        state = ducker(pcm, 8000, -12)
+        frames = run(pcm, state, 12, Noise(2, 160, 8000))
+        for before, after, gain in frames[1:]:
+            assert 15 <= gain <= 17, gain
+            assert power(after) * 50000 < power(before)
+        assert pcm.duck_get(state, pcm.DUCK_GAIN_Q12) == frames[-1][2]
+
+
+def test_the_first_frame_is_not_heard_either():
+    """The gain falls in 4 ms, before the sound when that begins later in the frame."""
+    for pcm in ALL:
+        state = ducker(pcm, 16000, -12)
+        run(pcm, state, 2, Same(320))
+        late = array("h", bytes(640))
+        pcm.copy(late, 90, noise(Random(3), 320, 9000), 0, 230)
+        before, after, _ = run(pcm, state, 1, Same(late))[0]
+        assert power(after) * 20000 < power(before)
+        state = ducker(pcm, 16000, -12)
+        before, after, _ = run(pcm, state, 1, Noise(3, 320, 9000))[0]
+        assert max(after[64:]) <= max(before) // 100  # after 4 ms
+
+
+def test_depth_and_return_are_limits():
+    pcm = QUICK
+    for name, value, gain_db in ((pcm.DUCK_DEPTH_DB, 20, 20), (pcm.DUCK_RETURN_DB, 40, 28)):
+        state = ducker(pcm, 8000, -12)
+        pcm.duck_set(state, name, value)
+        gain = run(pcm, state, 10, Noise(4, 160, 8000))[-1][2]
+        assert abs(gain - UNITY * 10 ** (-gain_db / 20)) < 8, (value, gain)
+    state = ducker(pcm, 8000)
+    pcm.duck_set(state, pcm.DUCK_DEPTH_DB, 0)
+    for before, after, gain in run(pcm, state, 10, Noise(4, 160, 8000)):
+        assert gain == UNITY and before == after
+
+
+def test_quiet_echo_is_left_alone():
+    """What arrives below -78 dBov nobody hears."""
+    for pcm in ALL:
+        state = ducker(pcm, 8000, -60)
+        frames = run(pcm, state, 6, Noise(5, 160, 3000), shift=10)
+        assert [gain for _, _, gain in frames] == [UNITY] * 6
+
+
+def test_hang_time_and_decay():
+    """After the far end the gain waits for HANG_MS, then rises as the room decays, to 1."""
+    pcm = QUICK
+    for hang_ms, decay in ((80, 150), (200, 300), (0, 600)):
+        state = ducker(pcm, 16000, -12)
+        pcm.duck_set(state, pcm.DUCK_HANG_MS, hang_ms)
+        pcm.duck_set(state, pcm.DUCK_DECAY_DB_S, decay)
+        loud = run(pcm, state, 10, Noise(6, 320, 8000))
+        gains = [gain for _, _, gain in run(pcm, state, 60, Same(320))]
+        assert gains[: hang_ms // 20] == [loud[-1][2]] * (hang_ms // 20), gains
+        assert gains == sorted(gains) and gains[-1] == UNITY
+        full_ms = 20 * gains.index(UNITY) - hang_ms
+        assert 40 * 1000 // decay < full_ms < 65 * 1000 // decay + 25, (decay, full_ms)
+
+
+def test_near_voice_passes():
+    """20 dB louder than the echo: unchanged but for the first moment. As loud: held back."""
+    for pcm in ALL:
+        state, far = ducker(pcm, 8000, -12), Noise(7, 160, 3000)
+        run(pcm, state, 3, far)
+        for before, after, gain in run(pcm, state, 6, far, Noise(8, 160, 9000))[1:]:
+            assert gain == UNITY and before == after
+        assert pcm.duck_get(state, pcm.DUCK_NEAR) == 256
+        state = ducker(pcm, 8000, -12)
+        frames = run(pcm, state, 6, far, Noise(8, 160, 700))
+        assert max([gain for _, _, gain in frames]) < 40
+
+
+def test_near_voice_partly():
+    """Between BALANCE_DB and BALANCE_DB + OPENING_DB above the echo it passes in part."""
+    pcm = QUICK
+    gains = []
+    for peak in (700, 1450, 1650, 2600):  # with the echo 3, 8, 9, 12 dB above it
+        state = ducker(pcm, 48000, -12)  # long blocks, so that their levels are alike
+        frames = run(pcm, state, 6, Noise(9, 960, 3000), Noise(10, 960, peak))
+        gains.append(frames[-1][2])
+    assert gains[0] < 40 < gains[1] < gains[2] - 100 < gains[3] - 500, gains
+    assert gains[3] == UNITY
+
+
+def test_balance():
+    """The same voice passes or not, as BALANCE_DB says."""
+    pcm = QUICK
+    for balance_db, passes in ((0, True), (6, True), (20, False), (40, False)):
+        state = ducker(pcm, 16000, -12)
+        pcm.duck_set(state, pcm.DUCK_BALANCE_DB, balance_db)
+        gain = run(pcm, state, 8, Noise(11, 320, 3000), Noise(12, 320, 3500))[-1][2]
+        assert (gain == UNITY) == passes, (balance_db, gain)
+
+
+def test_near_voice_is_not_cut_between_words():
+    """NEAR_MS of open gain after a word, then it closes in steps, not at once."""
+    pcm = QUICK
+    state, far = ducker(pcm, 16000, -12), Noise(13, 320, 3000)
+    run(pcm, state, 5, far, Noise(14, 320, 9000))
+    gains = [gain for _, _, gain in run(pcm, state, 40, far)]
+    assert gains[:12] == [UNITY] * 12, gains
+    closing = gains[12:25]
+    assert closing == sorted(closing, reverse=True) and closing[0] < UNITY, gains
+    assert closing[3] > 400 and max(gains[26:]) < 40, gains
+
+
+def test_path_is_learnt():
+    """From the cautious +10 dB down to the truth, up again when the speaker gets louder."""
+    pcm = QUICK
+    state, far = ducker(pcm, 8000), Noise(15, 160, 3000)
+    assert pcm.duck_get(state, pcm.DUCK_PATH_DB) == 10 - 1  # rounded down
+    run(pcm, state, 100, far, shift=3)
+    learnt = pcm.duck_get(state, pcm.DUCK_PATH_DB)
+    assert -20 <= learnt <= -15, learnt
+    run(pcm, state, 20, Noise(15, 160, 2), shift=0)  # too quiet to learn from
+    assert pcm.duck_get(state, pcm.DUCK_PATH_DB) == learnt
+    run(pcm, state, 240, far, shift=1)
+    assert -7 <= pcm.duck_get(state, pcm.DUCK_PATH_DB) <= -3
+    pcm.duck_set(state, pcm.DUCK_START_DB, 0)
+    assert pcm.duck_get(state, pcm.DUCK_PATH_DB) == 0
+
+
+class Words:
+    """A voice that speaks for 1.2 s and pauses for 0.8 s."""
+
+    def __init__(self, seed, n, peak):
+        self._voice = Noise(seed, n, peak)
+        self._pause = Same(n)
+
+    def __call__(self, frame):
+        return (self._pause if frame % 100 > 60 else self._voice)(frame)
+
+
+def test_a_near_voice_does_not_unlearn_the_path():
+    """Talk at both ends for 10 s, here with the pauses that speech has."""
+    pcm = QUICK
+    state, far = ducker(pcm, 8000), Noise(16, 160, 3000)
+    run(pcm, state, 100, far)
+    before = pcm.duck_get(state, pcm.DUCK_PATH_DB)
+    run(pcm, state, 500, far, Words(17, 160, 9000))
+    assert pcm.duck_get(state, pcm.DUCK_PATH_DB) <= before + 1
+
+
+def test_no_clicks():
+    """On a constant (which is no sound: it is filtered out) the gain itself can be seen."""
+    pcm = QUICK
+    for rate in RATES:
+        for attack_ms in (1, 4, 5):
+            random = Random(18)
+            state = ducker(pcm, rate, -12)
+            pcm.duck_set(state, pcm.DUCK_ATTACK_MS, attack_ms)
+            n, shape = rate // 50, array("h", [])
+            for i in range(64):
+                loud = random.pick((3000, 32767)) if i % 32 > 27 else 1
+                far = noise(random, n, loud)
+                capture = array("h", [-32768] * n)
+                pcm.duck(state, capture, 0, far, 0, n)
+                shape.extend(capture)
+            steps = [shape[i + 1] - shape[i] for i in range(len(shape) - 1)]
+            assert max(steps) <= 32768 * 1000 // (rate * attack_ms) + 2
+            assert -min(steps) <= 32768 * 1000 // (rate * 5) + 2
+            assert max(shape) > -200 and min(shape) == -32768  # both were seen
+
+
+# --- the same everywhere ---
+
+
+def tone(amplitude, i):
+    return (i * 37 % 41 - 20) * amplitude // 20
+
+
+def wild(random, n):
+    """A frame of any kind: silence, noise, square wave, offset, one click."""
+    kind = random.below(6)
+    peak = random.pick((1, 20, 400, 6000, 32767))
+    if kind == 0:
+        return array("h", bytes(2 * n))
+    if kind == 1:
+        return array("h", [random.pick((-32768, 32767))] * n)
+    if kind == 2:
+        return array("h", [32767 if i // 7 % 2 else -32768 for i in range(n)])
+    if kind == 3:
+        click = array("h", bytes(2 * n))
+        click[random.below(n)] = peak
+        return click
+    return noise(random, n, peak)
+
+
+def test_all_agree_on_anything():
+    random = Random(19)
+    for rate in RATES:
+        states = [ducker(pcm, rate) for pcm in ALL]
+        for _ in range(25):
+            n = rate // 200 * random.below(6)
+            reference = wild(random, n or 1)
+            capture = wild(random, n or 1)
+            if random.below(2):  # or an echo
+                capture = array("h", [v >> 2 for v in reference])
+            parameter, value = random.below(10), random.below(100) - 20
+            got = []
+            for pcm, state in zip(ALL, states):
+                heard = array("h", capture)
+                gain = pcm.duck(state, heard, 0, reference, 0, n)
+                outcome_of_set = outcome(pcm.duck_set, (state, parameter, value))
+                state[:] = outcome_of_set[1][0]
+                got.append((gain, bytes(heard), bytes(state), outcome_of_set[0]))
+                assert 0 <= gain <= UNITY
+            assert got.count(got[0]) == len(got), (rate, n)
+
+
+def test_all_agree_on_damaged_states():
+    """Any byte of a state may be wrong: refused by all, or the same sound from all."""
+    random = Random(20)
+    refused = 0
+    for i in range(400):
+        state = ducker(QUICK, random.pick(RATES), random.pick((None, -12, -60, 20)))
+        for _ in range(1 + random.below(2)):
+            at = random.below(len(state))
+            state[at] = random.pick((0, 1, 127, 128, 255, random.below(256)))
+        n = 40 * random.below(4)
+        capture = bytearray(bytes(wild(random, n or 1)))
+        reference = bytes(wild(random, n or 1))
+        result, _ = agreed(ALL, "duck", (state, capture, 0, reference, 0, n))
+        refused += result == "ValueError"
+        for name, args in (("duck_set", (state, i % 12, 5)), ("duck_get", (state, i % 14))):
+            agreed(ALL, name, args)
+    assert 50 < refused < 350, refused
+
+
+def test_parameters():
+    limits = (
+        (QUICK.DUCK_RETURN_DB, 20, 80, 60),
+        (QUICK.DUCK_DEPTH_DB, 0, 80, 70),
+        (QUICK.DUCK_ATTACK_MS, 1, 5, 4),
+        (QUICK.DUCK_HANG_MS, 0, 200, 80),
+        (QUICK.DUCK_DECAY_DB_S, 20, 2000, 150),
+        (QUICK.DUCK_BALANCE_DB, 0, 40, 6),
+        (QUICK.DUCK_OPENING_DB, 1, 40, 4),
+        (QUICK.DUCK_NEAR_MS, 0, 1000, 250),
+        (QUICK.DUCK_FLOOR_DBOV, -90, -30, -78),
+        (QUICK.DUCK_START_DB, -60, 20, 10),
+    )
+    for pcm in ALL:
+        for parameter, low, high, default in limits:
+            state = ducker(pcm, 8000)
+            assert pcm.duck_get(state, parameter) == default
+            for value in (low, high):
+                pcm.duck_set(state, parameter, value)
+                assert pcm.duck_get(state, parameter) == value
+            for value in (low - 1, high + 1, 1 << 40):
+                refuses(pcm, "duck_set", (state, parameter, low), 2, value, ValueError)
+        for read_only in (pcm.DUCK_PATH_DB, pcm.DUCK_GAIN_Q12, pcm.DUCK_NEAR, -1, 13, 1 << 31):
+            refuses(pcm, "duck_set", (state, 0, 5), 1, read_only, ValueError)
+        refuses(pcm, "duck_get", (state, 0), 1, 13, ValueError)
+
+
+def test_constants_are_the_same():
+    for name in dir(QUICK):
+        if name.startswith("DUCK_"):
+            for pcm in ALL:
+                assert getattr(pcm, name) == getattr(QUICK, name), name
+
+
+def test_bad_arguments_touch_nothing():
+    for pcm in ALL:
+        state = ducker(pcm, 8000)
+        good = (state, bytearray(82), 1, bytearray(84), 2, 40)
+        for i in (0, 1, 3):
+            for bad in (None, 7):
+                refuses(pcm, "duck", good, i, bad, TypeError)
+            refuses(pcm, "duck", good, i, good[i][:-1], ValueError)
+        for i in (2, 4, 5):
+            refuses(pcm, "duck", good, i, "1", TypeError)
+            for bad in (-1, 1 << 30, (1 << 31) - 1, 1 << 32, 1 << 70):
+                refuses(pcm, "duck", good, i, bad, ValueError)
+        for n in (1, 39, 41):  # not whole blocks
+            refuses(
+                pcm,
+                "duck",
+                good[:1] + (bytearray(500), 0, bytearray(500), 0, 40),
+                5,
+                n,
+                ValueError,
+            )
+        raises(TypeError, pcm.duck, state, bytes(80), 0, bytes(80), 0, 40)
+        raises(TypeError, pcm.duck, bytes(state), bytearray(80), 0, bytes(80), 0, 40)
+        start = (bytearray(pcm.DUCK_STATE), 8000)
+        refuses(pcm, "duck_init", start, 0, bytearray(pcm.DUCK_STATE - 1), ValueError)
+        for bad in (0, -8000, 44100, 1 << 40):
+            refuses(pcm, "duck_init", start, 1, bad, ValueError)
+        refuses(pcm, "duck_init", start, 1, None, TypeError)
+
+
+def test_nothing_is_allocated():
+    require_heap_lock()
+    lock = heap_locked()
+    if QUICK.IMPLEMENTATION == "pure python":
+        return
+    for rate in RATES:
+        state, n = ducker(QUICK, rate), rate // 50
+        far = array("h", [tone(32767, i) for i in range(n)])
+        capture = array("h", bytes(2 * n))
+        with lock:
+            for i in range(60):
+                QUICK.mix(capture, 0, far, 0, n)
+                QUICK.duck(state, capture, 0, far, 0, n)
+                QUICK.duck_set(state, QUICK.DUCK_HANG_MS, i)
+                QUICK.duck_get(state, QUICK.DUCK_FLOOR_DBOV)

@@ -47,7 +47,7 @@ ifneq ($(words $(filter 64 32,$(BITS))),1)
 $(error BITS=$(BITS): say BITS=64 or BITS=32)
 endif
 
-.PHONY: help setup venv micropython natmods native speech call bench-call bench-codec fuzz \
+.PHONY: help setup venv micropython natmods native speech room call bench-call bench-codec fuzz \
   test test-quick spec-coverage lint typecheck clean distclean
 
 help: ## list the targets
@@ -58,7 +58,7 @@ help: ## list the targets
 
 # --- the tool chain -----------------------------------------------------------------------------
 
-setup: micropython natmods venv speech ## fetch and build everything, tests included
+setup: micropython natmods venv speech room ## fetch and build everything, tests included
 
 $(STAMPS)/packages: host_tools/toolchain/system_packages.sh
 	@HOST_PYTHON=$(HOST_PYTHON) $< base
@@ -103,6 +103,12 @@ $(STAMPS)/venv-test: $(STAMPS)/venv
 	@echo "installing the test tools into $(VENV) ..."
 	@$(REQUIREMENTS) test > build/requirements-test.txt
 	@$(PIP) install -r build/requirements-test.txt
+	@mkdir -p $(@D) && touch $@
+
+# A recorded room, for the tests of echo control.
+room: $(STAMPS)/room
+$(STAMPS)/room: host_tools/toolchain/fetch_room.sh | $(STAMPS)/venv
+	@$< build/room $(BIN)/python
 	@mkdir -p $(@D) && touch $@
 
 # --- native modules -----------------------------------------------------------------------------

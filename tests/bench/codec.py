@@ -95,9 +95,9 @@ def print_table(cases: dict) -> None:
     print(f"{'µs per 20 ms frame':34}  encode  ratio  decode  ratio   frame  ratio   alloc")
     for case, results in cases.items():
         for program, row in results.items():
+            cells = [(row[f"{kind}_us"], row.get(f"{kind}_ratio")) for kind in KINDS]
             times = "".join(
-                f"{row[f'{kind}_us']:8.1f}" + f"{row.get(f'{kind}_ratio', ''):>7}"
-                for kind in KINDS
+                f"{us:8.1f}" + (f"{ratio:7.2f}" if ratio else " " * 7) for us, ratio in cells
             )
             allocated = row.get("encode_allocated", 0) + row.get("decode_allocated", 0)
             print(f"{case:20}{program:14}{times}{allocated:8.1f}")

@@ -41,6 +41,7 @@ CALL_OPEN_ID_INVALID = -20
 ROOM_INVALID = -114
 QUOTA_PUBLISH = -1073
 QUOTA_SUBSCRIBE = -1083
+CODEC_UNAVAILABLE = -5203
 
 # JSON-RPC 2.0 §5.1, then ours from the range it reserves for implementations
 RPC_PARSE = -32700

@@ -254,15 +254,6 @@ def test_a_stranger_cannot_hang_up(world):
     assert len(world.engine._state.calls) == 1
 
 
-def test_an_answer_without_pcmu_is_refused_and_changes_nothing(world):
-    call_id = ringing(world)
-    with pytest.raises(Refused) as refused:
-        world.answer(ADA, call_id, codecs=("opus",))
-    assert refused.value.code == codes.INVALID_ARGUMENT
-    assert not world.feeds
-    world.answer(ADA, call_id, codecs=("opus", "pcmu"))
-
-
 def test_the_room_of_a_call_is_closed_to_the_room_api(world):
     talking(world)
     (room,) = world.engine._state.rooms.values()

@@ -15,6 +15,7 @@ DEVICES = [device(name) for name in "ab"]
 USERS = [user(name) for name in "xyz"]
 EVERYBODY = DEVICES + USERS
 WHO = st.sampled_from(EVERYBODY)
+CODECS = st.sampled_from([("pcmu",), ("opus-8k", "pcmu"), ("opus", "opus-8k", "pcmu"), ("opus",)])
 
 
 def pick(source, items):
@@ -58,9 +59,9 @@ class Machine(RuleBasedStateMachine):
         calls = {call.call_id: call.state for call in self.state.calls.values()}
         return rooms, calls, sorted(self.state.participants), sorted(self.state.ssrcs)
 
-    @rule(who=WHO, resumed=st.booleans())
-    def connect(self, who, resumed):
-        self.world.connect(who, resumed)
+    @rule(who=WHO, resumed=st.booleans(), caps=CODECS)
+    def connect(self, who, resumed, caps):
+        self.world.connect(who, resumed, caps)
 
     @rule(who=WHO, at_once=st.booleans())
     def lose(self, who, at_once):
@@ -89,16 +90,18 @@ class Machine(RuleBasedStateMachine):
                 self.act("invitation_refused", call_id, code, "busy")
 
     @rule(
-        data=st.data(), step=st.sampled_from(["answer", "answer", "answer", "reject", "hang_up"])
+        data=st.data(),
+        step=st.sampled_from(["answer", "answer", "answer", "reject", "hang_up"]),
+        codecs=CODECS,
     )
-    def in_call(self, data, step):
+    def in_call(self, data, step, codecs):
         if self.started:
             call_id = pick(data, sorted(self.started))
             caller, callee = self.started[call_id]
             key = pick(data, [callee, callee, caller, USERS[0].key])
             arguments = [key, call_id, self.world.now_ms]
             if step == "answer":
-                arguments.insert(2, ("pcmu",))
+                arguments.insert(2, codecs)
             self.act(step, *arguments)
 
     @rule(who=WHO, auto=st.booleans())
@@ -115,10 +118,10 @@ class Machine(RuleBasedStateMachine):
         if room := self.a_room(data):
             self.act("leave_room", self.a_member(data, room), room.room_id)
 
-    @rule(data=st.data(), video=st.booleans())
-    def publish(self, data, video):
+    @rule(data=st.data(), video=st.booleans(), codecs=st.none() | CODECS)
+    def publish(self, data, video, codecs):
         if room := self.a_room(data):
-            self.act("publish", self.a_member(data, room), room.room_id, True, video, "")
+            self.act("publish", self.a_member(data, room), room.room_id, True, video, "", codecs)
 
     @rule(data=st.data(), step=st.sampled_from(["unpublish", "unsubscribe"]))
     def withdraw(self, data, step):

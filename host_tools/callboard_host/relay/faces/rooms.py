@@ -10,6 +10,7 @@ from ..session import Session
 BOTH = (DEVICE, USER)
 _ID = 64  # characters of an id
 _TAG = 64
+_CODECS = 8
 
 
 def register(methods: Methods) -> None:
@@ -60,6 +61,7 @@ async def publish(core: Core, session: Session, _id: int, params: dict[str, Any]
         fields.boolean(params, "audio"),
         fields.boolean(params, "video"),
         fields.text(params, "tag", _TAG, ""),
+        fields.names(params, "codecs", _CODECS) if "codecs" in params else None,
     )
     return core.hub.run(outcome)
 

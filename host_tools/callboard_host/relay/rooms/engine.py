@@ -111,9 +111,18 @@ class Engine:
         """Leave a room."""
         return self._do(self._rooms.leave, self._participant(key), room_id)
 
-    def publish(self, key: str, room_id: str, audio: bool, video: bool, tag: str) -> Outcome:
-        """Offer feeds."""
-        return self._do(self._rooms.publish, self._participant(key), room_id, audio, video, tag)
+    def publish(
+        self,
+        key: str,
+        room_id: str,
+        audio: bool,
+        video: bool,
+        tag: str,
+        codecs: Iterable[str] | None = None,
+    ) -> Outcome:
+        """Offer feeds; `codecs` it will send audio in, None: all it can do."""
+        who = self._participant(key)
+        return self._do(self._rooms.publish, who, room_id, audio, video, tag, codecs)
 
     def unpublish(self, key: str, room_id: str, stream_id: str) -> Outcome:
         """Withdraw a feed."""

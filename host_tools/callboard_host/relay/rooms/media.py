@@ -17,35 +17,50 @@ VIDEO = "video"
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How a codec is carried in RTP."""
+    """How a codec is carried in RTP. `name` is what `caps` call it."""
 
     name: str
+    encoding: str  # what stream descriptions call it
     payload_type: int
     clock_rate: int  # Hz
-    audio: dict[str, int]  # further members of an audio stream description
+    more: dict[str, int | bool]  # further members of a stream description
 
+
+_AUDIO: dict[str, int | bool] = {"channels": 1, "frame_ms": 20}
+_OPUS = _AUDIO | {"bitrate_bps": 24000, "fec": True, "dtx": True}  # below 22 kb/s it has no FEC
 
 CODECS = {
     codec.name: codec
     for codec in (
-        Codec("pcmu", 0, 8000, {"channels": 1, "frame_ms": 20}),  # RFC 3551
-        Codec("h264", 96, 90000, {}),  # RFC 6184
+        Codec("opus", "opus", 111, 48000, _OPUS | {"rate": 16000}),  # RFC 7587
+        Codec("opus-8k", "opus", 111, 48000, _OPUS | {"rate": 8000}),
+        Codec("pcmu", "pcmu", 0, 8000, _AUDIO),  # RFC 3551
+        Codec("h264", "h264", 96, 90000, {}),  # RFC 6184
     )
 }
-AUDIO_PREFERENCE = ("pcmu",)  # best first; every endpoint can take the last one
+AUDIO_PREFERENCE = ("opus", "opus-8k", "pcmu")  # best first; every endpoint can take the last one
 VIDEO_CODEC = "h264"
 
 
 def choose_audio(*offers: Iterable[str]) -> str:
-    """The best audio codec that all ends can take.
+    """The best audio codec that all ends can take; who has opus has opus-8k, too.
 
     Raises Refused(INVALID_ARGUMENT) when nothing fits: an end lacks pcmu, the mandatory one.
     """
     sets = [set(offer) for offer in offers]
+    for offer in sets:
+        if "opus" in offer:
+            offer.add("opus-8k")
     for name in AUDIO_PREFERENCE:
         if all(name in offer for offer in sets):
             return name
     raise Refused(codes.INVALID_ARGUMENT, "codecs: pcmu is mandatory for every endpoint")
+
+
+def can_receive(caps: Iterable[str], codec: str) -> bool:
+    """Whether an end with these caps decodes an audio feed; any Opus decodes all Opus."""
+    encoding = CODECS[codec].encoding
+    return any(name in CODECS and CODECS[name].encoding == encoding for name in caps)
 
 
 def stream(feed: "Feed") -> dict[str, Any]:
@@ -55,9 +70,9 @@ def stream(feed: "Feed") -> dict[str, Any]:
         "feed_id": feed.feed_id,
         "mid": feed.mid,
         "ssrc": feed.ssrc,
-        "codec": codec.name,
+        "codec": codec.encoding,
         "payload_type": codec.payload_type,
         "clock_rate": codec.clock_rate,
-        **codec.audio,
+        **codec.more,
         "carriers": ["ws"],
     }

@@ -2,13 +2,14 @@
 
 import hmac
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from callboard import codes
 
 from ..refusal import Refused
 from .effects import FeedClosed, FeedOpened, Push, RouteAdded, RouteRemoved
-from .media import AUDIO, VIDEO, VIDEO_CODEC, choose_audio, stream
+from .media import AUDIO, VIDEO, VIDEO_CODEC, can_receive, choose_audio, stream
 from .model import DEVICE, Feed, Member, Participant, Room, State, Subscription
 
 LEFT_NORMAL = 1
@@ -84,15 +85,22 @@ class Rooms:
         return {}
 
     def publish(
-        self, who: Participant, room_id: str, audio: bool, video: bool, tag: str
+        self,
+        who: Participant,
+        room_id: str,
+        audio: bool,
+        video: bool,
+        tag: str,
+        codecs: Iterable[str] | None = None,
     ) -> dict[str, Any]:
-        """Offer one feed for each kind asked."""
+        """Offer one feed for each kind asked; `codecs` of the audio, None: what its caps say."""
         room, member = self._membership(who, room_id)
         wanted = [kind for kind, asked in ((AUDIO, audio), (VIDEO, video)) if asked]
         self._check_may_publish(room, member, wanted, tag)
+        audio_codec = choose_audio(member.caps if codecs is None else codecs)
         streams = []
         for kind in wanted:
-            codec = choose_audio(member.caps) if kind == AUDIO else VIDEO_CODEC
+            codec = audio_codec if kind == AUDIO else VIDEO_CODEC
             feed = self.add_feed(room, member, kind, codec, tag)
             streams.append(_described(feed.stream_id, feed))
             self._announce(room, member, feed)
@@ -116,6 +124,9 @@ class Rooms:
             raise Refused(codes.INVALID_ARGUMENT, "feed_id is not a feed of another member")
         if who.key in feed.subscriptions:
             raise Refused(codes.INVALID_ARGUMENT, "feed_id: you receive this feed already")
+        if not _can_take(member, feed):
+            text = f"you cannot take {feed.codec}; its publisher may publish pcmu"
+            raise Refused(codes.CODEC_UNAVAILABLE, text)
         if not self._may_take(member, feed):
             raise Refused(
                 codes.QUOTA_SUBSCRIBE, "a device receives one audio feed: unsubscribe first"
@@ -228,6 +239,8 @@ class Rooms:
             raise Refused(codes.QUOTA_PUBLISH, f"a room holds {limit} feeds")
 
     def _may_take(self, member: Member, feed: Feed) -> bool:
+        if not _can_take(member, feed):
+            return False
         if member.role != DEVICE or feed.kind != AUDIO:
             return True
         audio = sum(1 for sub in member.subscriptions.values() if sub.feed.kind == AUDIO)
@@ -277,6 +290,11 @@ class Rooms:
     ) -> None:
         params = {"room_id": room.room_id, "event": event, "uid": actor.uid, **more}
         self._state.emit(Push(to.key, "room.event", params))
+
+
+def _can_take(member: Member, feed: Feed) -> bool:
+    """Whether the member knows an audio feed's codec; a transcoder does not exist yet."""
+    return feed.kind != AUDIO or can_receive(member.caps, feed.codec)
 
 
 def _described(stream_id: str, feed: Feed) -> dict[str, Any]:

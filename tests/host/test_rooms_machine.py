@@ -15,7 +15,8 @@ DEVICES = [device(name) for name in "ab"]
 USERS = [user(name) for name in "xyz"]
 EVERYBODY = DEVICES + USERS
 WHO = st.sampled_from(EVERYBODY)
-CODECS = st.sampled_from([("pcmu",), ("opus-8k", "pcmu"), ("opus", "opus-8k", "pcmu"), ("opus",)])
+OFFERS = [("pcmu",), ("opus-8k", "pcmu"), ("opus", "opus-8k", "pcmu"), ("opus",)]
+CODECS = st.sampled_from(OFFERS)
 
 
 def pick(source, items):
@@ -242,17 +243,19 @@ def test_long_random_walks(seed):
     machine = Machine()
     who = lambda: source.choice(EVERYBODY)  # noqa: E731
     flag = lambda: source.random() < 0.5  # noqa: E731
+    codecs = lambda: source.choice(OFFERS)  # noqa: E731
+    answers = ["answer"] * 4 + ["reject", "hang_up"]
     steps = {
-        lambda: machine.connect(who(), flag()): 4,
+        lambda: machine.connect(who(), flag(), codecs()): 4,
         lambda: machine.lose(who(), source.random() < 0.2): 1,
         lambda: machine.advance(source.choice([1, 100, 5_000, 20_000])): 1,
         lambda: machine.call(source.choice(DEVICES), who()): 4,
         lambda: machine.acknowledge(source, source.choice([0, 0, 0, -30003])): 4,
-        lambda: machine.in_call(source, source.choice(["answer"] * 4 + ["reject", "hang_up"])): 8,
+        lambda: machine.in_call(source, source.choice(answers), codecs()): 8,
         lambda: machine.create(who(), flag()): 2,
         lambda: machine.join(who(), source, flag()): 4,
         lambda: machine.leave(source): 1,
-        lambda: machine.publish(source, flag()): 4,
+        lambda: machine.publish(source, flag(), codecs()): 4,
         lambda: machine.subscribe(source): 6,
         lambda: machine.withdraw(source, source.choice(["unpublish", "unsubscribe"])): 3,
     }

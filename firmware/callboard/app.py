@@ -88,7 +88,8 @@ class App:
         hardware, client = self._hardware, self._client
         client.init_system({"relay_url": self._settings.relay_url, "tls": hardware.tls()}, self)
         client.init_data_model(self._properties_set)
-        client.init_av(self, hardware.microphone(), hardware.speaker())
+        codecs = self._settings.codecs
+        client.init_av(self, hardware.microphone(), hardware.speaker(), codecs)
         self._store = hardware.open_store()
 
     async def close(self):
@@ -153,7 +154,7 @@ class App:
             raise
 
     async def _console(self):
-        await self._hardware.read_console(self._button, self._quit.set)
+        await self._hardware.read_console(self._button, self._quit.set, self._command)
 
     def _task_failed(self, name, error, delay_ms):
         self._failed(error)
@@ -198,6 +199,22 @@ class App:
 
     async def _call(self):
         await self._client.call(self._settings.open_id)
+
+    # --- lines typed ---
+
+    def _command(self, line):
+        """`mute on`, `mute off` and `levels`; False for anything else."""
+        try:
+            if line in ("mute on", "mute off"):
+                self._client.mute = line == "mute on"
+                self._emit("mute", {"on": self._client.mute})
+            elif line == "levels":
+                self._emit("levels", self._client.levels())
+            else:
+                return False
+        except CallboardError as error:
+            self._failed(error)
+        return True
 
     # --- callbacks of the client ---
 
@@ -244,7 +261,7 @@ class App:
             self._reason = None
 
     def on_start_recv_stream(self, visitor, channel, stream_type, info):
-        self._emit("audio_first", {"codec": info["codec"]})
+        self._emit("audio_first", {"codec": info["codec"], "rate": info["rate"]})
 
     def _properties_set(self, properties):
         self._log.info("%d properties set", len(properties))

@@ -52,13 +52,18 @@ class Rooms:
         """Leave a room; its streams are gone."""
         await self._ask("room.leave", {"room_id": _text("room_id", room_id)})
 
-    async def publish(self, room_id, audio=True, video=False, tag=None):
-        """Offer feeds: a list of {"stream_id", "feed_id", "kind", "media"}, one for each kind."""
+    async def publish(self, room_id, audio=True, video=False, tag=None, codecs=None):
+        """Offer feeds: a list of {"stream_id", "feed_id", "kind", "media"}, one for each kind.
+
+        `codecs`: names of PROTOCOL.md §4 to send audio in; None: the best that this device has.
+        """
         if not audio and not video:
             raise InvalidArgument("publish needs audio, video or both")
         params = {"room_id": _text("room_id", room_id), "audio": audio, "video": video}
         if tag is not None:
             params["tag"] = _text("tag", tag)
+        if codecs is not None:
+            params["codecs"] = list(codecs)
         streams = (await self._ask("room.publish", params, ("streams",)))["streams"]
         if not isinstance(streams, list) or len(streams) != int(audio) + int(video):
             raise ProtocolError("room.publish: one stream for each kind was expected")

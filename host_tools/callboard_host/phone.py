@@ -8,7 +8,7 @@ from typing import Any
 
 from callboard import codes, port
 from callboard.errors import Busy, CallboardError, InvalidArgument
-from callboard.media import codec
+from callboard.media.codec_set import CodecSet
 from callboard.net.tls import context_from_file
 from callboard.signalling import hello
 from callboard.signalling.link import Link
@@ -22,6 +22,7 @@ IDLE, RINGING, TALKING, ENDING = "idle", "ringing", "talking", "ending"
 
 _ONLINE_MS = 15_000
 _REQUEST_MS = 5_000
+_CODED = ("codec", "rate", "bitrate_bps", "fec", "dtx")  # of a stream, how it is coded
 
 Emit = Callable[..., None]
 
@@ -38,6 +39,7 @@ class PhoneConfig:
     speaker: Path | None = None
     rate: int = 48000
     ppm: int = 0
+    codecs: tuple[str, ...] | None = None  # names of PROTOCOL.md §4; None: all that are here
     answer_after: float | None = None
     reject_after: float | None = None
     hang_up_after: float | None = None
@@ -52,6 +54,7 @@ class Phone:
         self.state = IDLE
         self.calls_left = config.calls
         self.finished = asyncio.Event()
+        self.codecs = CodecSet(config.codecs)
         self._emit = emit
         self._link: Link | None = None
         self._call: dict[str, Any] = {}
@@ -69,7 +72,7 @@ class Phone:
         identity = await self._identity(tls)
         self._link = Link(
             hello.socket_url(self.config.relay_url, "user"),
-            hello.UserHello(identity.user_token, identity.client),
+            hello.UserHello(identity.user_token, identity.client, self.codecs.names),
             tls=tls,
             clock=port.CLOCK,
             on_request=self._requested,
@@ -163,15 +166,16 @@ class Phone:
         if self.state != RINGING:
             return
         assert self._link is not None
-        params = {"call_id": self._call["call_id"], "codecs": codec.offers()}
+        params = {"call_id": self._call["call_id"], "codecs": list(self.codecs.names)}
         answer = await self._link.request("call.answer", params, _REQUEST_MS)
         if self.state != RINGING:
             return  # it was cancelled meanwhile
         self._sound = PhoneSound(
-            self.config, answer["media"], self._link.transport, self._tell_sound
+            self.config, self.codecs, answer["media"], self._link.transport, self._tell_sound
         )
         self.state = TALKING
-        self._emit("answered", codec=answer["media"]["send"]["codec"])
+        sent = answer["media"]["send"]
+        self._emit("answered", **{name: sent[name] for name in _CODED if name in sent})
         if self.config.hang_up_after is not None:
             self._later(self.config.hang_up_after, self.hang_up)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from callboard import codes, port
 from callboard.media import devices, pipeline
+from callboard.media.codec_set import CodecSet
 
 if TYPE_CHECKING:
     from callboard_host.phone import PhoneConfig
@@ -16,14 +17,15 @@ _STATS_S = 1.0
 class PhoneSound:
     """Runs from construction to stop().
 
-    Arguments: `config` with microphone, speaker, rate and ppm; `media` and `transport` as in
-    PROTOCOL.md §4 and AudioSession; `tell(name, **fields)` gets audio_first, stats and error.
+    Arguments: `config` with microphone, speaker, rate and ppm; `codecs`, `media` and `transport`
+    as in AudioSession and PROTOCOL.md §4; `tell(name, **fields)` gets audio_first, stats and error.
     Raises InvalidArgument when the microphone's file cannot be used, ProtocolError for bad media.
     """
 
     def __init__(
         self,
         config: "PhoneConfig",
+        codecs: CodecSet,
         media: dict[str, Any],
         transport: Any,
         tell: Callable[..., None],
@@ -48,6 +50,7 @@ class PhoneSound:
             media["receive"],
             transport,
             report=lambda sentence: tell("error", code=codes.AVT_FAILED, message=sentence),
+            codecs=codecs,
         )
         self._session.on_first_audio = lambda: tell("audio_first")
         self._task = asyncio.create_task(self._run(), name="sound")

@@ -49,7 +49,7 @@ class Hardware:
         if registered:
             self.store.put(KEY_NAME, KEY)
         self._quit = asyncio.Event()
-        self.press = None
+        self.press = self.type = None
 
     def emit(self, event, fields=None):
         self.events.append((event, fields or {}))
@@ -58,8 +58,9 @@ class Hardware:
         if not self.leds or self.leds[-1] != state:
             self.leds.append(state)
 
-    async def read_console(self, on_button, on_quit):
+    async def read_console(self, on_button, on_quit, on_command):
         self.press = lambda action="press": on_button(action)
+        self.type = on_command
         await self._quit.wait()
         on_quit()
 

@@ -17,6 +17,7 @@ from callboard.media.devices import NullMicrophone, NullSpeaker
 from support import SkipTest, settle
 
 ENDS = ("on_recv_command", "on_stop_recv_stream", "on_stop_real_play", "on_call_state")
+INFO = {"codec": "pcmu", "rate": 8000, "clock_rate": 8000, "channels": 1, "frame_ms": 20}
 
 
 # covers: V-30
@@ -135,7 +136,7 @@ async def test_answer_starts_the_streams_in_order():
     assert bench.seen.of("on_recv_command") == [(codes.COMMAND_CALL_ANSWER, VISITOR, 0, {})]
     visitor, channel, res_type, info, args = bench.seen.of("on_get_av_enc_info")[0]
     assert (visitor, channel, res_type) == (VISITOR, 0, 0)
-    assert info == {"codec": "pcmu", "clock_rate": 8000, "channels": 1, "frame_ms": 20}
+    assert info == INFO
     assert bench.seen.of("on_start_real_play") == [(VISITOR, 0, 0, {"call_type": 2})]
     assert bench.seen.of("on_call_state")[-1] == ("talking", None)
     await bench.close()
@@ -195,7 +196,7 @@ async def test_received_frames_reach_the_application_unchanged():
         bench.seen.names("on_start_recv_stream", "on_recv_stream")
         == ["on_start_recv_stream"] + ["on_recv_stream"] * 5
     )
-    info = {"codec": "pcmu", "clock_rate": 8000, "channels": 1, "frame_ms": 20}
+    info = INFO
     assert bench.seen.of("on_start_recv_stream") == [(VISITOR, 0, codes.STREAM_AUDIO, info)]
     frames = bench.seen.of("on_recv_stream")
     first = frames[0][4]

@@ -38,7 +38,7 @@ def invented(name):
     if kind == "mid":
         return secrets.token_hex(4)
     if kind == "relay caps":
-        return ["pcmu", "media-ws"]
+        return ["opus", "opus-8k", "pcmu", "media-ws"]
     return secrets.token_hex(16)
 
 

@@ -57,7 +57,7 @@ class FakeSound:
 
     made: list = []
 
-    def __init__(self, config, media, transport, tell):
+    def __init__(self, config, codecs, media, transport, tell):
         self.media, self.tell, self.running = media, tell, True
         self.packets: list = []
         FakeSound.made.append(self)
@@ -119,11 +119,40 @@ async def rig(tmp_path, monkeypatch):
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@pytest.mark.parametrize(
+    ("chosen", "offered"),
+    [
+        (("pcmu",), ["pcmu"]),
+        (("opus-8k",), ["opus-8k", "pcmu"]),
+        (("pcmu", "opus"), ["opus", "opus-8k", "pcmu"]),
+    ],
+)
+async def test_it_offers_the_codecs_it_was_given_and_pcmu(rig, chosen, offered):
+    it = await rig(answer_after=0.01, codecs=chosen)
+    it.ring()
+    await it.until("answered")
+    assert it.link.requests[0] == ("call.answer", {"call_id": "c1", "codecs": offered})
+    params = it.link.hello("00" * 16, "127.0.0.1:9", "/v1/user")
+    assert params["caps"] == [*offered, "media-ws"]
+
+
+async def test_it_says_how_the_sound_is_coded(rig):
+    it = await rig(answer_after=0.01)
+    coded = {"codec": "opus", "rate": 16000, "bitrate_bps": 24000, "fec": True, "dtx": True}
+    stream = coded | {"ssrc": 7, "key": "secret"}
+    it.link.answers["call.answer"] = {"media": {"send": stream, "receive": stream}}
+    it.ring()
+    await it.until("answered")
+    assert ("answered", coded) in it.told
+
+
 async def test_it_answers_by_itself_talks_and_hangs_up(rig):
     it = await rig(answer_after=0.01, hang_up_after=0.02)
     assert it.ring() == {}
     await it.until("ringing", "answered")
-    assert it.link.requests[0] == ("call.answer", {"call_id": "c1", "codecs": ["pcmu"]})
+    codecs = ["opus", "opus-8k", "pcmu"]
+    assert ("answered", {"codec": "pcmu"}) in it.told
+    assert it.link.requests[0] == ("call.answer", {"call_id": "c1", "codecs": codecs})
     async with asyncio.timeout(5):
         while ("call.hang_up", {"call_id": "c1"}) not in it.link.requests:
             await asyncio.sleep(0.002)
@@ -277,6 +306,7 @@ async def test_an_unknown_push_is_refused_with_the_code_of_json_rpc(rig):
 async def test_it_says_hello_with_its_stored_token(rig):
     it = await rig()
     params = it.link.hello("00" * 16, "127.0.0.1:9", "/v1/user")
+    assert params["caps"] == ["opus", "opus-8k", "pcmu", "media-ws"]
     assert (params["role"], params["token"], params["client"]) == (
         "user",
         "secret-token",

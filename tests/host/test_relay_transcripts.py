@@ -53,7 +53,7 @@ class Replay:
         """Hello with the transcript's values; then the client goes on without its own reader."""
         client = self.clients[name]
         await client.open()
-        caps = {"caps": ["pcmu", "media-ws"], "firmware": "1.0"}
+        caps = {"caps": ["opus", "opus-8k", "pcmu", "media-ws"], "firmware": "1.0"}
         await client.send(
             {"id": "hello", "method": "hello", "params": client.hello_params(**caps)}
         )
@@ -145,7 +145,7 @@ async def test_the_relay_keeps_to_the_transcript(world, transcript):
 def test_what_must_be_shown_is_shown():
     assert {transcript.name for transcript in TRANSCRIPTS} == {
         *("registration", "ticket refused", "hello refused", "capability refused"),
-        *("call answered", "call rejected", "busy", "resume", "room"),
+        *("call with opus", "call answered", "call rejected", "busy", "resume", "room"),
     }
 
 

@@ -3,9 +3,9 @@
 A codec is a class with `name`, and `wire_name`, what stream descriptions call it (PROTOCOL.md §4);
 `rate` (Hz) and `frame_samples` (of 20 ms) of PCM; `payload_type`, `clock_rate` (Hz) and
 `frame_ticks` (of 20 ms) of RTP; `max_payload` (bytes); `idle`, `accepts`, `encode`, `decode`,
-`conceal` and `recover` as in Pcmu. A new one registers itself with `register`. An object codes one
-stream in each direction: it keeps state; `encode=False` or `decode=False` saves what that
-direction needs.
+`conceal`, `recover`, `follow` and `reserve` as in Pcmu. A new one registers itself with `register`
+and gets its place in PREFERENCE. An object codes one stream in each direction: it keeps state;
+`encode=False` or `decode=False` saves what that direction needs.
 """
 
 from array import array
@@ -19,6 +19,7 @@ _UNITY_Q12 = const(4096)
 _FADE_FRAMES = const(3)  # concealment is gone after 60 ms
 _REENTRY = const(40)  # samples (5 ms) in which concealment gives way to the next good frame
 
+PREFERENCE = ("opus", "opus-8k", "pcmu")  # the names of PROTOCOL.md §4, best first
 _codecs = {}
 
 
@@ -33,44 +34,34 @@ def names():
     return sorted(_codecs)
 
 
-def offers():
-    """The wire names of all codecs here, best first: what a `codecs` member on the wire lists."""
+def find(name):
+    """The codec class of that name. InvalidArgument when there is none."""
     _load()
-    found = []
-    for codec in sorted(_codecs.values(), key=_badness):
-        if codec.wire_name not in found:
-            found.append(codec.wire_name)
-    return found
+    if name not in _codecs:
+        raise InvalidArgument("codec %r is not one of %s" % (name, ", ".join(names())))
+    return _codecs[name]
 
 
 def create(name, encode=True, decode=True):
     """A new codec object. InvalidArgument when there is none of that name."""
-    _load()
-    if name not in _codecs:
-        raise InvalidArgument("codec %r is not one of %s" % (name, ", ".join(names())))
-    return _codecs[name](encode=encode, decode=decode)
+    return find(name)(encode, decode)
 
 
-def for_stream(stream, encode=True, decode=True, max_rate=None):
-    """A codec object for a stream description: the best whose `rate` is at most max_rate Hz.
+def best_for(stream, allowed=PREFERENCE):
+    """The codec class for a stream description (PROTOCOL.md §4).
 
-    The lowest of them where all are above it. InvalidArgument when there is none of that name.
+    The best of the names `allowed` that is no wider than the stream's `rate`; the narrowest where
+    all are wider. InvalidArgument when none of them has the stream's codec.
     """
-    _load()
-    found = [codec for codec in _codecs.values() if codec.wire_name == stream.get("codec")]
+    here = names()
+    found = [_codecs[name] for name in PREFERENCE if name in allowed and name in here]
+    found = [codec for codec in found if codec.wire_name == stream.get("codec")]
     if not found:
-        text = "codec %r is not one of %s" % (stream.get("codec"), ", ".join(offers()))
-        raise InvalidArgument(text)
-    found.sort(key=_badness)
+        raise InvalidArgument("codec %r is not one of %s" % (stream.get("codec"), allowed))
     for codec in found:
-        if max_rate is None or codec.rate <= max_rate:
+        if codec.rate <= stream.get("rate", codec.rate):
             break
-    return codec(encode=encode, decode=decode)
-
-
-def _badness(codec):
-    """Sorts the best first: the highest rate, then the lowest bit rate."""
-    return -codec.rate, codec.max_payload
+    return codec
 
 
 def _load():
@@ -89,10 +80,18 @@ class Pcmu:
     max_payload = 160
     idle = False  # after encode(): True when the packet need not be sent (DTX)
 
-    def __init__(self, encode=True, decode=True):
+    def __init__(self, encode=True, decode=True, memory=None):
         self._last = array("h", bytes(2 * self.frame_samples))  # the last frame heard, forwards
         self._tail = array("h", bytes(2 * _REENTRY))
         self._concealed = _FADE_FRAMES  # since the last good frame; nothing to repeat
+
+    @staticmethod
+    def reserve():
+        """Memory that objects may be given one after the other, large pieces; None: no need."""
+        return None
+
+    def follow(self, stream):
+        """Send as the stream description says. ProtocolError names the member that is wrong."""
 
     def accepts(self, n):
         """True when a payload of `n` bytes can be decoded as one frame."""

@@ -11,22 +11,42 @@ Importing this registers the codecs, or nothing when callboard.native.opus is No
 
 from array import array
 
+from ..errors import ProtocolError
 from ..native import opus
 from ..native import pcm as pcm_native
 from ..port import const
 from . import codec
 
-_FRAME_MS = const(20)
+_BITRATE_MIN = const(6000)  # RFC 7587 §6.1
+_BITRATE_MAX = const(64000)  # leaves half of max_payload to the peaks
 _DTX_MAX = const(2)  # bytes; RFC 7587 §3.1.3: such a packet says only that nothing was said
 _INFO_SAMPLES = const(1)
 _INFO_FEC = const(5)
+
+
+class Memory:
+    """The large pieces of one codec object: 61 kB for both ways. `codec_class` tells how large."""
+
+    def __init__(self, codec_class, encode=True, decode=True):
+        rate, needs = codec_class.rate, []
+        self.encoder = self.decoder = self.scratch = None
+        if encode:
+            self.encoder = bytearray(opus.encoder_size(1))
+            frame = codec_class.frame_samples
+            needs.append(opus.encoder_scratch(rate, 1, codec_class.complexity, frame))
+        if decode:
+            self.decoder = bytearray(opus.decoder_size(1))
+            needs.append(opus.decoder_scratch(rate, 1))
+        if needs:
+            self.scratch = bytearray(max(needs))
 
 
 class Opus:
     """Opus for speech at 16 kHz: 24 kb/s, in-band FEC, DTX (RFC 6716, RFC 7587).
 
     An object codes one stream each way; `encode=False` or `decode=False` saves that half's memory
-    (25 and 18 kB; the scratch that both share takes 19 more).
+    (25 and 18 kB; the scratch that both share takes 19 more). `memory`: what reserve() gave, used
+    by one object in each direction at a time.
     """
 
     name = "opus"
@@ -43,23 +63,44 @@ class Opus:
     complexity = 5
     expected_loss = 15
 
-    def __init__(self, encode=True, decode=True):
+    def __init__(self, encode=True, decode=True, memory=None):
         self.idle = False
         self.refused = 0  # packets that were concealed because they were none
-        self._encoder = self._decoder = None
-        needs = []
+        memory = memory or Memory(type(self), encode, decode)
+        self._encoder, self._decoder, self._scratch = (
+            memory.encoder,
+            memory.decoder,
+            memory.scratch,
+        )
         if encode:
-            needs.append(opus.encoder_scratch(self.rate, 1, self.complexity, self.frame_samples))
             self._start_encoder()
         if decode:
-            needs.append(opus.decoder_scratch(self.rate, 1))
-            self._decoder = bytearray(opus.decoder_size(1))
             opus.decoder_init(self._decoder, self.rate, 1)
-        self._scratch = bytearray(max(needs)) if needs else None
         self._info = array("i", [0] * opus.INFO)
 
+    @classmethod
+    def reserve(cls):
+        """Memory for objects of this class, or of one with a lower rate."""
+        return Memory(cls)
+
+    def follow(self, stream):
+        """Send as the stream description says: `bitrate_bps`, `fec`, `dtx`, if they are there.
+
+        ProtocolError names the member that is wrong.
+        """
+        bitrate = stream.get("bitrate_bps", self.bitrate)
+        if not isinstance(bitrate, int) or not _BITRATE_MIN <= bitrate <= _BITRATE_MAX:
+            text = "bitrate_bps of a stream must be %d to %d"
+            raise ProtocolError(text % (_BITRATE_MIN, _BITRATE_MAX))
+        fec, dtx = stream.get("fec", True), stream.get("dtx", True)
+        if not isinstance(fec, bool) or not isinstance(dtx, bool):
+            raise ProtocolError("fec and dtx of a stream must be true or false")
+        opus.encoder_set(self._encoder, opus.BITRATE, bitrate)
+        opus.encoder_set(self._encoder, opus.FEC, 1 if fec else 0)
+        opus.encoder_set(self._encoder, opus.LOSS, self.expected_loss if fec else 0)
+        opus.encoder_set(self._encoder, opus.DTX, 1 if dtx else 0)
+
     def _start_encoder(self):
-        self._encoder = bytearray(opus.encoder_size(1))
         opus.encoder_init(self._encoder, self.rate, 1, opus.VOIP)
         opus.encoder_set(self._encoder, opus.SIGNAL, opus.VOICE)
         opus.encoder_set(self._encoder, opus.COMPLEXITY, self.complexity)

@@ -7,8 +7,8 @@ one go. From capture to the transport and from receive() to the speaker nothing 
 
 from ..errors import CallboardError
 from ..port import const, heap_used, random_bytes, ticks_diff
-from . import codec as codecs
 from .capture import CapturePath
+from .codec_set import CodecSet
 from .devices import NullMicrophone, NullSpeaker
 from .jitter import JitterBuffer
 from .playout import PlayoutPath
@@ -34,7 +34,7 @@ class AudioSession:
     it needs before a packet) and `send(buf, off, n) -> bool`; `report(sentence)` is told when a
     device fails: the call goes on without it. `start`: (sequence number, timestamp) of the first
     packet. `max_rate`: Hz, no codec works at more here (8000 on a board that has no time for
-    16000).
+    16000). `codecs`: a CodecSet, None: all that are here, in memory of their own.
 
     `mute`: send silence. `on_frame()` is called after every tick, `on_first_audio()` when the far
     end is first heard, `capture_stage(pcm, reference)` as in media/capture.py.
@@ -53,9 +53,10 @@ class AudioSession:
         report=None,
         start=None,
         max_rate=None,
+        codecs=None,
     ):
-        codec = codecs.for_stream(send_stream, decode=False, max_rate=max_rate)
-        decoder = codecs.for_stream(receive_stream, encode=False, max_rate=max_rate)
+        codecs = codecs or CodecSet(("opus-8k",) if max_rate == 8000 else None)
+        codec, decoder = codecs.coder(send_stream), codecs.decoder(receive_stream)
         check_stream(send_stream, codec)
         check_stream(receive_stream, decoder)
         sequence, timestamp = start or random_start()

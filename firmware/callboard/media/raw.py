@@ -18,8 +18,8 @@ class RawSession:
     """
 
     def __init__(self, send_stream, receive_stream, transport, on_receive=None, start=None):
-        codec = codecs.for_stream(send_stream, encode=False, decode=False)
-        decoder = codecs.for_stream(receive_stream, encode=False, decode=False)
+        codec = codecs.best_for(send_stream)(encode=False, decode=False)
+        decoder = codecs.best_for(receive_stream)(encode=False, decode=False)
         rtp.check_stream(send_stream, codec)
         rtp.check_stream(receive_stream, decoder)
         sequence, timestamp = start or random_start()

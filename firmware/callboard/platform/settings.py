@@ -5,6 +5,7 @@ import binascii
 from .. import codes
 from ..errors import InvalidArgument
 
+CODECS = ("opus", "opus-8k", "pcmu")  # PROTOCOL.md §4
 AUDIO_RATES = (8000, 16000, 48000)
 AUDIO_OUTPUTS = ("headset", "speaker")
 PPM_MAX = 1000
@@ -37,6 +38,7 @@ class Settings:
         if self.audio_rate not in AUDIO_RATES:
             raise InvalidArgument("board.AUDIO_RATE must be 8000, 16000 or 48000")
         self.audio_ppm = _number(board, "AUDIO_PPM", 0, -PPM_MAX, PPM_MAX)
+        self.codecs = _codecs(getattr(board, "CODECS", None))
         output = _text(board, "AUDIO_OUTPUT", "headset")
         if output not in AUDIO_OUTPUTS:
             raise InvalidArgument("board.AUDIO_OUTPUT must be headset or speaker")
@@ -57,6 +59,15 @@ def _number(board, name, default, low, high):
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise InvalidArgument("board.%s must be a number from %d to %d" % (name, low, high))
     return value
+
+
+def _codecs(value):
+    """Names of codecs, best first; None: all that are here."""
+    if value is None:
+        return None
+    if not isinstance(value, (list, tuple)) or not all(name in CODECS for name in value):
+        raise InvalidArgument("board.CODECS must be a list of " + ", ".join(CODECS))
+    return tuple(value)
 
 
 def _digest(value):

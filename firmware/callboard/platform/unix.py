@@ -1,8 +1,9 @@
 """The virtual board: button and LED as console lines, WAV files as microphone and speaker.
 
 What a real board does with pins, this one does with lines. In: `button press`, `button release`,
-`button long`, `quit`. Out: `led: on|off|blink`, log lines `L (ms) module: text`, and events: `@`
-and a JSON object `{"event": name, "t_us": host time in µs since 1970, …}`.
+`button long`, `quit`, and what the application knows. Out: `led: on|off|blink`, log lines
+`L (ms) module: text`, and events: `@` and a JSON object
+`{"event": name, "t_us": host time in µs since 1970, …}`.
 """
 
 import json
@@ -55,8 +56,11 @@ class Platform:
 
     # --- in ---
 
-    async def read_console(self, on_button, on_quit):
-        """Read lines until `quit` or the end of input: `on_button(action)`, then `on_quit()`."""
+    async def read_console(self, on_button, on_quit, on_command):
+        """Read lines until `quit` or the end of input: `on_button(action)`, then `on_quit()`.
+
+        `on_command(line)` gets what is neither; False: it does not know it.
+        """
         log = self.log.module("console")
         reader = await port.stdin_reader()
         while True:
@@ -66,7 +70,7 @@ class Platform:
             word, _, action = line.partition(" ")
             if word == "button" and action in BUTTON_ACTIONS:
                 on_button(action)
-            elif line:
+            elif line and not on_command(line):
                 log.warn("not a command: %s", line)
         on_quit()
 

@@ -10,7 +10,7 @@ from . import jsonrpc
 
 PROTOCOL = 1
 SUBPROTOCOL = "callboard.v1"
-DEVICE_CAPS = ("pcmu", "media-ws")
+CAPS = ("media-ws",)  # what every client can do, besides its codecs
 
 
 def socket_url(relay_url, role):
@@ -37,13 +37,19 @@ class DeviceHello:
     """Answers a challenge as a device.
 
     Arguments: `device_key` 32 bytes (never shown), `model_id`, `sn`, `wxa_appid`, `flavour` 0, 1
-    or 2.
+    or 2, `codecs` their names (PROTOCOL.md §4), best first.
     """
 
     role = "device"
 
     def __init__(
-        self, device_key, model_id, sn, wxa_appid, flavour=codes.FLAVOUR_FORMAL, caps=DEVICE_CAPS
+        self,
+        device_key,
+        model_id,
+        sn,
+        wxa_appid,
+        flavour=codes.FLAVOUR_FORMAL,
+        codecs=("pcmu",),
     ):
         self._key = device_key
         self._params = {
@@ -51,7 +57,7 @@ class DeviceHello:
             "sn": sn,
             "wxa_appid": wxa_appid,
             "flavour": flavour,
-            "caps": list(caps),
+            "caps": list(codecs) + list(CAPS),
         }
 
     def __call__(self, challenge, host, path):
@@ -63,12 +69,15 @@ class DeviceHello:
 
 
 class UserHello:
-    """Answers a challenge as a user: `token` and the 32 hex digit `client` id it is bound to."""
+    """Answers a challenge as a user: `token` and the 32 hex digit `client` id it is bound to.
+
+    `codecs` as of DeviceHello.
+    """
 
     role = "user"
 
-    def __init__(self, token, client, caps=DEVICE_CAPS):
-        self._params = {"token": token, "client": client, "caps": list(caps)}
+    def __init__(self, token, client, codecs=("pcmu",)):
+        self._params = {"token": token, "client": client, "caps": list(codecs) + list(CAPS)}
 
     def __call__(self, challenge, host, path):
         """The params of `hello`; a user proves itself by its token, not by the challenge."""

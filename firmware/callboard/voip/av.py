@@ -40,7 +40,9 @@ class AvCallbacks:
     """
 
     def on_get_av_enc_info(self, visitor, channel, video_res_type, info, args):
-        """Before a stream starts: may change `info` {"codec", "clock_rate", "channels"}."""
+        """Before a stream starts; `info` {"codec", "rate", "clock_rate", "channels", "frame_ms"}:
+        "opus" or "pcmu", Hz of PCM and of RTP's clock.
+        """
 
     def on_start_real_play(self, visitor, channel, video_res_type, args):
         """Media may be sent from now on; `args` {"call_type"}. Once per request."""
@@ -80,24 +82,22 @@ class Av:
     """The av module of a Client.
 
     Arguments: `clock`; `callbacks` an object with methods of CALLBACKS; `microphone` and `speaker`
-    devices of media.devices, both or none; `report(what, error)`.
+    devices of media.devices, both or none; `report(what, error)`; `codecs`, names of PROTOCOL.md
+    §4, None: with devices all that are here, without only "pcmu".
+
+    `codecs`: the names of those that are here, best first. `mute`: the far end hears nothing; it
+    stays from call to call.
     """
 
-    def __init__(self, clock, callbacks, microphone=None, speaker=None, report=None):
+    def __init__(self, clock, callbacks, microphone=None, speaker=None, report=None, codecs=None):
         if (microphone is None) != (speaker is None):
             raise InvalidArgument("give a microphone and a speaker, or neither")
-        if microphone is None:  # imported now: in a call it would be heard
-            from ..media.raw import RawSession
-
-            self._session_class = RawSession
-        else:
-            from ..media.pipeline import AudioSession
-
-            self._session_class = AudioSession
+        self._report = report or _nothing
+        self._mute = False
+        self._session_class, self._codecs = self._load_media(microphone is not None, codecs)
         self._clock = clock
         self._microphone = microphone
         self._speaker = speaker
-        self._report = report or _nothing
         self._events = Fanout(clock, report=self._callback_report)
         for name in CALLBACKS:
             callback = getattr(callbacks, name, None)
@@ -110,6 +110,47 @@ class Av:
         self._visitor = 0
         self._receiving = False
         self._info = None
+
+    def _load_media(self, devices, codecs):
+        """The class of sessions, and the codecs; both now, as in a call it would be heard."""
+        from ..media.codec_set import CodecSet
+
+        if not devices:
+            from ..media.raw import RawSession
+
+            return RawSession, CodecSet(codecs or ("pcmu",))
+        from ..media.pipeline import AudioSession
+
+        found = CodecSet(codecs)
+        for name in found.reserve():
+            self._report("audio", "no memory for %s" % name)
+        return AudioSession, found
+
+    @property
+    def codecs(self):
+        """The names of the codecs that are here, best first."""
+        return self._codecs.names
+
+    @property
+    def mute(self):
+        """True while the far end hears nothing of this one, also in the calls to come."""
+        return self._mute
+
+    @mute.setter
+    def mute(self, value):
+        self._mute = bool(value)
+        if self._session is not None and self._microphone is not None:
+            self._session.mute = self._mute
+
+    def levels(self):
+        """How loud the last frames were, in dBov (0 the loudest, -127 silence), or None.
+
+        {"send", "receive"}; None without a call whose sound runs by itself.
+        """
+        session = self._session
+        if session is None or self._microphone is None:
+            return None
+        return {"send": session.send_level, "receive": session.receive_level}
 
     def emit(self, name, *args):
         """Call the application's callback `name`; a failing or slow one is reported."""
@@ -142,7 +183,9 @@ class Av:
                 receive,
                 transport,
                 report=self._device_failed,
+                codecs=self._codecs,
             )
+            session.mute = self._mute
             session.on_first_audio = self._first_frame
         self._info = (stream_info(send), stream_info(receive))
         return session
@@ -182,6 +225,7 @@ class Av:
     def send_audio(self, visitor, channel, buf, off, n):
         """Send one frame's payload buf[off:off+n] (sendAudioData). True when it left.
 
+        While muted nothing leaves, and time passes.
         The buffer is the application's own; it is not changed. Raises WrongOrder when no stream
         runs or the built-in pipeline sends, InvalidArgument for another visitor or channel.
         """
@@ -189,6 +233,9 @@ class Av:
             raise WrongOrder("send_audio needs a call, and no built-in microphone")
         if visitor != self._visitor or channel != CHANNEL:
             raise InvalidArgument("no stream to visitor %s, channel %s" % (visitor, channel))
+        if self._mute:
+            self._session.skip()
+            return False
         return self._session.send_audio(buf, off, n)
 
     def _received(self, buf, off, n, frame_index):
@@ -254,7 +301,9 @@ def _nothing(*_):
 
 def stream_info(stream):
     """iv_cm_av_data_info_s of an audio stream."""
-    return {name: stream[name] for name in ("codec", "clock_rate", "channels", "frame_ms")}
+    info = {name: stream[name] for name in ("codec", "clock_rate", "channels", "frame_ms")}
+    info["rate"] = stream.get("rate", stream["clock_rate"])
+    return info
 
 
 _STREAM = (("ssrc", 1, 0xFFFFFFFF), ("payload_type", 0, 127), ("clock_rate", 8000, 48000))

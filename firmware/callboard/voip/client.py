@@ -128,12 +128,12 @@ class Client:
 
     # --- audio and video ---
 
-    def init_av(self, callbacks=None, microphone=None, speaker=None):
+    def init_av(self, callbacks=None, microphone=None, speaker=None, codecs=None):
         """Third step. `callbacks` as AvCallbacks. With `microphone` and `speaker` audio runs by
-        itself; without, send_audio and on_recv_stream carry it.
+        itself; without, send_audio and on_recv_stream carry it. `codecs` as in av.Av.
         """
         self._steps.check("init_av")
-        self._av = Av(self._clock, callbacks, microphone, speaker, self._report)
+        self._av = Av(self._clock, callbacks, microphone, speaker, self._report, codecs)
         self._steps.done("init_av")
 
     def exit_av(self):
@@ -146,6 +146,27 @@ class Client:
         """Send one frame's payload (sendAudioData). True when it left; see av.Av.send_audio."""
         self._steps.check("send_audio")
         return self._av.send_audio(visitor, channel, buf, off, n)
+
+    @property
+    def mute(self):
+        """True: the far end hears nothing of this one, also in the calls to come. May be set.
+
+        WrongOrder before init_av, as for levels().
+        """
+        return self._av_up().mute
+
+    @mute.setter
+    def mute(self, value):
+        self._av_up().mute = value
+
+    def levels(self):
+        """{"send", "receive"} in dBov (0 the loudest, -127 silence); None without a call."""
+        return self._av_up().levels()
+
+    def _av_up(self):
+        if self._av is None:
+            raise WrongOrder("mute and levels need level av; this is " + self.level)
+        return self._av
 
     # --- voip ---
 
@@ -272,6 +293,7 @@ class Client:
                 identity.sn,
                 identity.wxa_appid,
                 identity.flavour,
+                self._av.codecs,
             ),
             tls=self._config.get("tls"),
             clock=self._clock,

@@ -49,7 +49,7 @@ class Device:
             store.put("device_key", unhexlify(options["device_key"]))
         client.init_system({"relay_url": options["url"]}, self)
         client.init_data_model()
-        client.init_av(self)
+        client.init_av(self, codecs=("opus", "opus-8k", "pcmu"))
         identity = options["model"], options["sn"], options["app"]
         await client.init_voip(codes.FLAVOUR_FORMAL, store, *identity)
 
@@ -118,6 +118,7 @@ SCENARIOS = {
     "registration": registration,
     "ticket refused": ticket_refused,
     "hello refused": hello_refused,
+    "call with opus": one_call,
     "call answered": one_call,
     "call rejected": one_call,
     "busy": one_call,

@@ -8,8 +8,8 @@
  *      block (if known: the gain may begin to fall before the sound comes); it decays at DECAY_DB_S.
  *   2. The echo to be expected: that plus the path's gain.
  *   3. Learning the path's gain: in windows of 0.3 s of loud reference, the largest ratio of capture
- *      to sound. The gain goes to the smallest of 12 windows: a near voice pauses that often, an
- *      echo does not.
+ *      to sound. The gain goes to the second smallest of 16 windows: a near voice pauses that often,
+ *      an echo does not. (The smallest would be a window in which the room took little of the voice.)
  *   4. The attenuation that takes the echo RETURN_DB below the sound, but not further below what can
  *      be heard (FLOOR_DBOV, or the far end's own loudness less RETURN_DB and 5 dB).
  *   5. The allowance for double talk: by how much the capture exceeds the expected echo opens the gain
@@ -27,7 +27,7 @@
 #define BLOCKS_PER_S 200
 #define BLOCK_MS 5
 #define RING 42 /* block levels: 200 ms, the block itself, and one to keep the size even */
-#define WINDOWS 12
+#define WINDOWS 16
 #define WINDOW_BLOCKS 60 /* 0.3 s */
 
 /* Levels and ratios in Q8. */
@@ -217,7 +217,7 @@ static int32_t follow_sound(uint8_t *state, int32_t level) {
     return sound;
 }
 
-/* The end of a window: keep its largest ratio and go some way to the smallest that is kept. */
+/* The end of a window: keep its largest ratio and go some way to the second smallest that is kept. */
 static void close_window(uint8_t *state) {
     int32_t index = word(state, WORD_WINDOW_INDEX);
     set_sample(state + WINDOWS_AT, index, word(state, WORD_WINDOW_MAX));
@@ -225,12 +225,18 @@ static void close_window(uint8_t *state) {
     set_word(state, WORD_WINDOW_LENGTH, 0);
     set_word(state, WORD_WINDOW_MAX, MIN_PATH);
     int32_t smallest = MAX_PATH;
+    int32_t second = MAX_PATH;
     for (int i = 0; i < WINDOWS; i++) {
         int32_t ratio = sample_at(state + WINDOWS_AT, i);
-        smallest = ratio < smallest ? ratio : smallest;
+        if (ratio < smallest) {
+            second = smallest;
+            smallest = ratio;
+        } else if (ratio < second) {
+            second = ratio;
+        }
     }
     int32_t path = word(state, WORD_PATH);
-    set_word(state, WORD_PATH, path + between(smallest - path, -PATH_FALL, PATH_RISE));
+    set_word(state, WORD_PATH, path + between(second - path, -PATH_FALL, PATH_RISE));
 }
 
 /* 3. */

@@ -12,7 +12,7 @@
 
 #include "../common/bytes.h"
 
-#define PCM_DUCK_STATE 204 /* bytes */
+#define PCM_DUCK_STATE 212 /* bytes */
 
 /* Parameters of pcm_duck_set: (lowest..highest, default) and unit. */
 #define PCM_DUCK_RETURN_DB 0   /* (20..80, 60) dB: the echo is returned this far below what was played */

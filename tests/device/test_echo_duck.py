@@ -206,7 +206,7 @@ def test_path_is_learnt():
     assert -20 <= learnt <= -15, learnt
     run(pcm, state, 20, Noise(15, 160, 2), shift=0)  # too quiet to learn from
     assert pcm.duck_get(state, pcm.DUCK_PATH_DB) == learnt
-    run(pcm, state, 240, far, shift=1)
+    run(pcm, state, 300, far, shift=1)
     assert -7 <= pcm.duck_get(state, pcm.DUCK_PATH_DB) <= -3
     pcm.duck_set(state, pcm.DUCK_START_DB, 0)
     assert pcm.duck_get(state, pcm.DUCK_PATH_DB) == 0

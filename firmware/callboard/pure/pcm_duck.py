@@ -3,7 +3,7 @@
 from callboard.pure import check, read, write
 from callboard.pure.samples import get_sample, log2_q12, put_sample, samples_fit
 
-DUCK_STATE = 204
+DUCK_STATE = 212
 DUCK_RETURN_DB = 0
 DUCK_DEPTH_DB = 1
 DUCK_ATTACK_MS = 2
@@ -23,7 +23,7 @@ _RATES = (8000, 16000, 48000)
 _BLOCKS_PER_S = 200
 _BLOCK_MS = 5
 _RING = 42
-_WINDOWS = 12
+_WINDOWS = 16
 _WINDOW_BLOCKS = 60
 _FULL_SCALE = 7680
 _MAX_LEVEL = 8192
@@ -186,9 +186,9 @@ def _close_window(s):
     _put_word(s, _INDEX, (index + 1) % _WINDOWS)
     _put_word(s, _LENGTH, 0)
     _put_word(s, _MAX, _MIN_PATH)
-    smallest = min([get_sample(s, _WINDOWS_AT + i) for i in range(_WINDOWS)])
+    second = sorted([get_sample(s, _WINDOWS_AT + i) for i in range(_WINDOWS)])[1]
     path = _word(s, _PATH)
-    _put_word(s, _PATH, path + _between(smallest - path, -_PATH_FALL, _PATH_RISE))
+    _put_word(s, _PATH, path + _between(second - path, -_PATH_FALL, _PATH_RISE))
 
 
 def _learn_path(s, sound, capture):

@@ -2,22 +2,16 @@
 
 A codec is a class with `name`, and `wire_name`, what stream descriptions call it (PROTOCOL.md §4);
 `rate` (Hz) and `frame_samples` (of 20 ms) of PCM; `payload_type`, `clock_rate` (Hz) and
-`frame_ticks` (of 20 ms) of RTP; `max_payload` (bytes); `idle`, `accepts`, `encode`, `decode`,
-`conceal`, `recover`, `follow` and `reserve` as in Pcmu. A new one registers itself with `register`
-and gets its place in PREFERENCE. An object codes one stream in each direction: it keeps state;
-`encode=False` or `decode=False` saves what that direction needs.
+`frame_ticks` (of 20 ms) of RTP; `max_payload` (bytes); `idle`, `own_noise`, `accepts`, `encode`,
+`decode`, `conceal`, `recover`, `follow` and `reserve` as in Pcmu. A new one registers itself with
+`register` and gets its place in PREFERENCE. An object codes one stream in each direction: it keeps
+state; `encode=False` or `decode=False` saves what that direction needs.
 """
-
-from array import array
 
 from ..errors import InvalidArgument
 from ..native import opus as native_opus
 from ..native import pcm as pcm_native
-from ..port import const
-
-_UNITY_Q12 = const(4096)
-_FADE_FRAMES = const(3)  # concealment is gone after 60 ms
-_REENTRY = const(40)  # samples (5 ms) in which concealment gives way to the next good frame
+from .plc import Repeater
 
 PREFERENCE = ("opus", "opus-8k", "pcmu")  # the names of PROTOCOL.md §4, best first
 _codecs = {}
@@ -79,11 +73,10 @@ class Pcmu:
     frame_samples = frame_ticks = 160
     max_payload = 160
     idle = False  # after encode(): True when the packet need not be sent (DTX)
+    own_noise = False  # True when conceal() goes over into comfort noise
 
     def __init__(self, encode=True, decode=True, memory=None):
-        self._last = array("h", bytes(2 * self.frame_samples))  # the last frame heard, forwards
-        self._tail = array("h", bytes(2 * _REENTRY))
-        self._concealed = _FADE_FRAMES  # since the last good frame; nothing to repeat
+        self._repeater = Repeater(self.rate) if decode else None
 
     @staticmethod
     def reserve():
@@ -104,27 +97,14 @@ class Pcmu:
     def decode(self, buf, off, n, pcm):
         """Decode a payload that accepts(n) to one frame, led in smoothly after concealment."""
         pcm_native.ulaw_decode(buf, off, pcm, 0, n)
-        if self._concealed:
-            self._lead_in(pcm)
-            self._concealed = 0
-        pcm_native.copy(self._last, 0, pcm, 0, self.frame_samples)
+        self._repeater.good(pcm)
 
     def conceal(self, pcm):
-        """Fill in for a missing frame: the last one, to and fro, fading for 60 ms, then silence.
+        """Fill in for a missing frame: the voice goes on for 60 ms, fading, then silence.
 
         Returns True while there is something to be heard.
-        The last frame is played backwards, then forwards, …: so no edge is a jump, whatever the
-        pitch.
         """
-        n = self.frame_samples
-        if self._concealed >= _FADE_FRAMES:
-            pcm_native.fill(pcm, 0, n, 0)
-            return False
-        self._repeat(pcm, n, self._concealed)
-        from_q12 = self._gain_q12(self._concealed)
-        self._concealed += 1
-        pcm_native.fade(pcm, 0, n, from_q12, self._gain_q12(self._concealed))
-        return True
+        return self._repeater.missing(pcm)
 
     def recover(self, buf, off, n, pcm):
         """Make the frame lost right before this payload, from its FEC data; PCMU has none.
@@ -133,27 +113,6 @@ class Pcmu:
         """
         self.conceal(pcm)
         return False
-
-    def _gain_q12(self, frames):
-        return _UNITY_Q12 * (_FADE_FRAMES - frames) // _FADE_FRAMES
-
-    def _repeat(self, out, n, turn):
-        """The first n samples of the repetition number `turn`: even ones run backwards."""
-        if turn & 1:
-            pcm_native.copy(out, 0, self._last, 0, n)
-            return
-        last = self._last
-        top = self.frame_samples - 1
-        for i in range(n):
-            out[i] = last[top - i]
-
-    def _lead_in(self, pcm):
-        """Fade out what concealment would have gone on with under the start of a good frame."""
-        pcm_native.fade(pcm, 0, _REENTRY, 0, _UNITY_Q12)
-        if self._concealed < _FADE_FRAMES:
-            self._repeat(self._tail, _REENTRY, self._concealed)
-            pcm_native.fade(self._tail, 0, _REENTRY, self._gain_q12(self._concealed), 0)
-            pcm_native.mix(pcm, 0, self._tail, 0, _REENTRY)
 
 
 register(Pcmu)

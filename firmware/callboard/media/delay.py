@@ -115,6 +115,8 @@ class DelayEstimator:
 
     def _next_block(self):
         """Begin a new block in place of the oldest."""
+        if self._blocks[self._block] - self._base >= _STEP_MS:
+            self._forget_older_blocks()
         self._block = (self._block + 1) % _BLOCKS
         self._blocks[self._block] = _NEVER
         base = _NEVER
@@ -124,6 +126,12 @@ class DelayEstimator:
         if base - self._base >= _STEP_MS:  # what was late by the old base is not by the new one
             self._forget()
         self._base = base
+
+    def _forget_older_blocks(self):
+        """A whole block was late: the network became slower, the past tells nothing."""
+        for i in range(_BLOCKS):
+            if i != self._block:
+                self._blocks[i] = _NEVER
 
     def _forget(self):
         for i in range(_BINS):

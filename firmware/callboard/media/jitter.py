@@ -5,7 +5,7 @@ allocated once. put() and get() do not allocate. What is missing at its turn is 
 things:
 
 1. A frame whose packet is lost or still on its way: sequence numbers have a gap too. get() says
-LOST.
+LOST, and following() gives the frame behind it, if that is here, for its FEC data.
 2. A time in which the sender was silent (DTX): timestamps have a gap, sequence numbers have none.
 SILENCE.
 3. The end of what is here: nothing later has come. get() says WAIT and the turn does not pass; so
@@ -14,8 +14,9 @@ a late packet
 
 How long frames wait follows delay.DelayEstimator. It grows at once by waiting when nothing is
 there to play or nothing would be heard of it, and otherwise by `correction`, which asks the player
-to insert samples in a quiet passage. It shrinks by skipping missing frames, and otherwise by
-`correction` (negative: drop samples).
+to insert samples where it is not heard. It shrinks by skipping frames in which the sender was
+silent or for which something was already played while waiting, and otherwise by `correction`
+(negative: drop samples).
 """
 
 from array import array
@@ -36,6 +37,7 @@ _PLAYED = const(2)
 _WINDOW = const(16)  # gets between two looks at the slack
 _TOO_SHORT_MS = const(4)  # slack below the target by this much: insert
 _TOO_LONG_MS = const(14)  # slack above the target by a frame and this much: drop
+_FAR_TOO_LONG_MS = const(60)  # beyond this even a lost frame is rather left out than made up
 _LATE_RUN = const(25)  # late packets in a row: the sender's time went back
 
 
@@ -46,9 +48,11 @@ class JitterBuffer:
     bytes of one frame; `frame_ms` and `frame_samples`, a frame's length; `target_ms`, what it
     starts with; `min_ms`, `max_ms`, limits.
 
-    Counters: `received` (stored), `played`, `lost`, `late` (came after their turn), `duplicates`,
-    `refused` (too large), `dropped` (the delay had to be cut), `waits` (frames inserted because
-    nothing was there), `resets`.
+    Counters: `received` (stored), `played`, `lost`, `silent` (the sender had nothing to say),
+    `late` (came after their turn), `duplicates`, `refused` (too large), `dropped` (the delay had
+    to be cut), `waits` (frames inserted because nothing was there), `resets`.
+    `correction`: samples by which the delay should grow (> 0) or shrink (< 0), whole frames;
+    `excess_ms`: by how much frames wait too long (< 0: too short) by the last look.
     """
 
     def __init__(
@@ -77,8 +81,8 @@ class JitterBuffer:
         self._arrivals = array("i", [0] * frames_max)
         self._states = bytearray(frames_max)
         self._estimator = DelayEstimator(frame_ms, target_ms, min_ms, max_ms)
-        self.received = self.played = self.lost = self.late = self.duplicates = 0
-        self.refused = self.dropped = self.waits = self.resets = 0
+        self.received = self.played = self.lost = self.silent = self.late = 0
+        self.duplicates = self.refused = self.dropped = self.waits = self.resets = 0
         self.payload = None
         self.length = 0
         self._clear()
@@ -98,6 +102,7 @@ class JitterBuffer:
         self._waiting = 0  # turns that did not pass since the last frame
         self._late_run = 0
         self.correction = 0
+        self.excess_ms = 0
         self.delay_ms = 0
         self._restart_window()
 
@@ -213,9 +218,11 @@ class JitterBuffer:
         while not self._is_full(self._next):
             ahead = self._find_full()
             sequence = self._sequence_at(ahead)
-            if slack < self._estimator.target_ms + self._frame_ms:
+            if not self._may_skip(slack, sequence, ahead):
                 return self._report_missing(slack, sequence, ahead)
             self._pass_missing(sequence, ahead)
+            if self._waiting:
+                self._waiting -= 1
             slack -= self._frame_ms
         slack = self._cut(slack)
         if self._gap and slack + self._frame_ms <= self._estimator.target_ms:
@@ -224,6 +231,26 @@ class JitterBuffer:
         self._take(now_ms)
         self._watch(slack)
         return FRAME
+
+    def following(self):
+        """After LOST: True when the frame behind the lost one is here: .payload[:.length]."""
+        if not self._is_full(self._next):
+            return False
+        self._show(self._next & (self._slots - 1))
+        return True
+
+    def _may_skip(self, slack, sequence, ahead):
+        """Whether a missing frame may be left out, which shortens the delay by one."""
+        too_long = slack - self._estimator.target_ms - self._frame_ms
+        if too_long < 0:
+            return False
+        if self._waiting or too_long >= _FAR_TOO_LONG_MS:
+            return True
+        return self._missing(sequence, ahead) < ahead
+
+    def _show(self, slot):
+        self.payload = self._payloads[slot]
+        self.length = self._lengths[slot]
 
     def _cut(self, slack):
         """Drop frames while the delay is beyond its bound. Returns the slack of what is next."""
@@ -254,8 +281,7 @@ class JitterBuffer:
 
     def _take(self, now_ms):
         slot = self._next & (self._slots - 1)
-        self.payload = self._payloads[slot]
-        self.length = self._lengths[slot]
+        self._show(slot)
         self.delay_ms = ticks_diff(now_ms, self._arrivals[slot])
         self._gap = False
         self.waits += self._waiting
@@ -297,6 +323,7 @@ class JitterBuffer:
         self._turns += turns
         self._counted += lost
         self.lost += lost
+        self.silent += turns - lost
 
     def _pass_missing(self, sequence, ahead):
         """Pass a turn nobody fills, `ahead` before the packet `sequence`. True if one was lost.
@@ -320,6 +347,7 @@ class JitterBuffer:
         if lost > self._turns:
             lost = self._turns
         self.lost += lost - self._counted
+        self.silent -= lost - self._counted
         self._last_sequence = sequence
         self._turns = self._counted = 0
 
@@ -335,8 +363,9 @@ class JitterBuffer:
     # -- correction ------------------------------------------------------------
 
     def corrected(self, samples):
-        """The player has inserted (> 0) or dropped (< 0) samples: the slack is measured anew."""
-        self.correction = 0
+        """The player has made the delay longer (> 0) or shorter (< 0) by so many samples."""
+        left = self.correction - samples
+        self.correction = left if (left > 0) == (samples > 0) else 0
         self._restart_window()
 
     def _restart_window(self):
@@ -362,10 +391,13 @@ class JitterBuffer:
         if self._most_delay < least:
             least = self._most_delay
         excess = least - self._estimator.target_ms
-        if excess <= -_TOO_SHORT_MS or excess >= self._frame_ms + _TOO_LONG_MS:
-            self.correction = -excess * self._frame_samples // self._frame_ms
-        else:
-            self.correction = 0
+        frames = 0
+        if excess <= -_TOO_SHORT_MS:
+            frames = 1  # then look again: the base may be of the past, too
+        elif excess >= self._frame_ms + _TOO_LONG_MS:
+            frames = -((excess - _TOO_LONG_MS) // self._frame_ms)
+        self.excess_ms = excess
+        self.correction = frames * self._frame_samples
         self._restart_window()
 
 

@@ -99,6 +99,16 @@ class AudioSession:
         self.capture.mute = bool(value)
 
     @property
+    def send_level(self):
+        """How loud the last frame sent was, in dBov (RFC 6464): 0 the loudest, -127 silence."""
+        return -self.capture.level
+
+    @property
+    def receive_level(self):
+        """How loud the last frame for the speaker was, before `volume_q12`; as send_level."""
+        return -self.playout.level
+
+    @property
     def capture_stage(self):
         """`f(pcm, reference)` on each captured frame, or None."""
         return self.capture.stage
@@ -218,7 +228,10 @@ class AudioSession:
         CPython.
         """
         capture, playout, jitter = self.capture, self.playout, self.jitter
+        line = playout.line
         return {
+            "send_level_dbov": self.send_level,
+            "receive_level_dbov": self.receive_level,
             "microphone_started_us": capture.microphone.started_us,
             "speaker_started_us": playout.speaker.started_us,
             "frames_sent": capture.sent,
@@ -233,11 +246,15 @@ class AudioSession:
             "duplicates": jitter.duplicates,
             "packets_refused": playout.refused + jitter.refused,
             "packets_rtcp": playout.rtcp,
+            "frames_silent": jitter.silent,
             "concealed": playout.concealed,
+            "recovered": playout.recovered,
             "waits": jitter.waits,
             "stream_resets": jitter.resets,
-            "corrections_inserted": playout.inserted,
-            "corrections_removed": playout.removed,
+            "corrections_inserted": line.pieces_in,
+            "corrections_removed": line.pieces_out,
+            "inserted_ms": line.samples_in * 20 // line.frame,
+            "removed_ms": line.samples_out * 20 // line.frame,
             "underruns": playout.speaker.underruns,
             "jitter_delay_ms": self.delays.report(),
             "jitter_target_ms": jitter.target_ms,

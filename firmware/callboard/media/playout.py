@@ -5,37 +5,52 @@ from array import array
 from ..native import pcm, wire
 from ..port import const
 from . import rtp
-from .jitter import FRAME
+from .background import Background
+from .jitter import FRAME, LOST, WAIT
 from .rates import RateConverter
 from .reference import PlaybackReference
+from .timescale import ElasticLine
 
 UNITY_Q12 = const(4096)
-_LOUDEST_QUIET = const(300)  # rms; no frame above it is taken for a quiet one (-41 dBov)
+# Mismatches (0..256) from which the seam of a correction would be heard, and when it may be made.
+_UNLIKE_QUIET = const(170)
+_UNLIKE_VOICE = const(64)  # only whole pitch periods
+_HURRY_LONG_MS = const(60)  # frames wait so much too long: shorten within the voice
+_HURRY_SHORT_MS = const(-8)  # or too short, before they come too late: lengthen
+_APART = const(4)  # frames between two corrections then
+# Otherwise they are small and seldom: nobody hears, nor can PESQ tell, that a pause is longer.
+_REST = const(150)  # frames
+_SMALL_MS = const(6)
 
 
 class PlayoutPath:
     """Arguments: `speaker`, `codec`, `receiver` (RtpReceiver), `jitter` (JitterBuffer).
 
     `volume_q12`: 4096 plays as received. `on_first_audio()` is called when the first frame goes to
-    the speaker.
-    Counters: `refused` (packets that are none of ours), `rtcp`, `concealed` (frames filled in),
-    `inserted` and `removed` (whole frames, in quiet passages, to correct the delay).
+    the speaker. `level`: of the last frame, in -dBov.
+    Counters: `refused` (packets that are none of ours), `rtcp`, `recovered` (lost frames made from
+    FEC data), `concealed` (other frames made up for lost or late ones, counted when the next one
+    comes). `line` counts the corrections of the delay.
     """
 
     def __init__(self, speaker, codec, receiver, jitter, delays):
         self.volume_q12 = UNITY_Q12
         self.on_first_audio = None
         self.heard = False  # a received frame was played
-        self.refused = self.rtcp = self.concealed = self.inserted = self.removed = 0
+        self.level = rtp.LEVEL_SILENCE
+        self.refused = self.rtcp = self.recovered = self.concealed = 0
+        self.line = ElasticLine(codec.rate)
         self._codec = codec
         self._receiver = receiver
         self._jitter = jitter
         self._delays = delays
+        self._background = Background(codec.frame_samples)
         self._coded = array("h", bytes(2 * codec.frame_samples))
         self._restarted = False  # the sender has, and no good packet has come since
-        self._filled_in = 0  # frames since the last received one
-        self._again = False  # play the same (quiet) frame once more
-        self._floor = _LOUDEST_QUIET  # of the level: falls at once, rises slowly
+        self._lost = self._waited = 0  # frames made up since the last received one
+        self._silent = 0  # the jitter buffer's count that is taken into account
+        self._since = 0  # frames since the last correction
+        self._small = codec.rate * _SMALL_MS // 1000
         self.use(speaker)
 
     def use(self, speaker):
@@ -66,6 +81,7 @@ class PlayoutPath:
         if self._restarted:
             self._restarted = False
             self._jitter.reset()
+            self._background.reset()
         return self._jitter.put(
             buf, info[rtp.PAYLOAD_OFF], size, info[rtp.FRAME_INDEX], info[rtp.SEQUENCE], arrival_ms
         )
@@ -80,64 +96,107 @@ class PlayoutPath:
             self._play(now_ms)
 
     def _play(self, now_ms):
-        if self._again:
-            self._again = False
-        else:
+        while self.line.pending < self.line.frame:
             self._next_frame(now_ms)
+        self.line.take(self._coded)
         speaker = self.speaker
-        self._rates.convert(self._coded, self._codec.frame_samples, self._frame)
+        self._rates.convert(self._coded, self.line.frame, self._frame)
         if self.volume_q12 != UNITY_Q12:
             pcm.gain(self._frame, 0, speaker.frame, self.volume_q12)
         speaker.write(self._frame)
         self._reference.played(self._frame)
 
     def _next_frame(self, now_ms):
-        """Put the next 20 ms into _coded."""
-        if self._jitter.get(now_ms) != FRAME:
-            if self._codec.conceal(self._coded):
-                self._filled_in += 1
+        """Add 20 ms to the line: received, or made up."""
+        kind = self._jitter.get(now_ms)
+        if kind != FRAME:
+            self._make_up(kind)
+            self.line.append(self._coded)
             return
-        self._decode()
-        self.concealed += (
-            self._filled_in
-        )  # at the end of a call nothing comes: that is not counted
-        self._filled_in = 0
+        self._codec.decode(self._jitter.payload, 0, self._jitter.length, self._coded)
+        self._delays.add(self._jitter.delay_ms)
+        self._account()
+        self.level = pcm.level(self._coded, 0, self.line.frame)
+        quiet = self._background.observe(self.level)
+        self._background.fade_noise(self._coded)
+        self.line.append(self._coded)
+        self._since += 1
+        self._correct(quiet)
         if not self.heard:
             self.heard = True
             if self.on_first_audio is not None:
                 self.on_first_audio()
-        if self._is_quiet() and self._jitter.correction:
-            self._correct(now_ms)
 
-    def _decode(self):
-        self._codec.decode(self._jitter.payload, 0, self._jitter.length, self._coded)
-        self._delays.add(self._jitter.delay_ms)
+    # -- what is missing -------------------------------------------------------
 
-    def _is_quiet(self):
-        rms = pcm.rms(self._coded, 0, self._codec.frame_samples)
-        if rms < self._floor:
-            self._floor = rms
-        elif self._floor < _LOUDEST_QUIET:
-            self._floor += 1
-        return rms <= 2 * self._floor + 32 and rms <= _LOUDEST_QUIET
+    def _make_up(self, kind):
+        """Put a frame into _coded that nobody sent, or that is not here."""
+        codec, jitter = self._codec, self._jitter
+        if kind == LOST and jitter.following():
+            if codec.recover(jitter.payload, 0, jitter.length, self._coded):
+                self.recovered += 1
+                self._measure()
+                return
+        else:
+            codec.conceal(self._coded)
+        if not codec.own_noise:
+            self._background.add_noise(self._coded)
+        self._measure()
+        if kind == LOST:
+            self._lost += 1
+        elif kind == WAIT:
+            self._waited += 1
+        else:
+            self._silent += 1
 
-    def _correct(self, now_ms):
-        """Change the delay by a whole frame, as the jitter buffer advises; _coded is quiet.
+    def _measure(self):
+        self.level = pcm.level(self._coded, 0, self.line.frame)
 
-        This is the simplest inaudible form. Where samples are to be inserted or dropped by
-        time-scaling, it happens here: jitter.correction says how many.
+    def _account(self):
+        """A frame is here: now it is known which turns were waited for in vain.
+
+        Those that were silent are no losses; and at the end of a call nothing comes: not counted.
         """
-        jitter = self._jitter
-        samples = self._codec.frame_samples
-        if jitter.correction > 0:
-            self._again = True
-            self.inserted += 1
-            jitter.corrected(samples)
-        elif jitter.correction <= -samples and len(jitter):
-            jitter.corrected(-samples)
-            if jitter.get(now_ms) == FRAME:
-                self.removed += 1
-                self._decode()
+        silent = self._jitter.silent - self._silent
+        if self.heard:
+            self.concealed += self._lost
+            if self._waited > silent:
+                self.concealed += self._waited - silent
+        self._silent = self._jitter.silent
+        self._lost = self._waited = 0
+
+    # -- corrections -----------------------------------------------------------
+
+    def _correct(self, quiet):
+        """Make the delay shorter or longer as the jitter buffer wishes, a piece at a time.
+
+        What was inserted before, and no longer serves, is left out again.
+        """
+        jitter, line = self._jitter, self.line
+        wanted = jitter.correction
+        spare = line.pending - line.frame  # inserted before
+        if wanted > 0:
+            hurry = jitter.excess_ms <= _HURRY_SHORT_MS
+        elif wanted < 0 or spare >= line.shortest:
+            hurry = jitter.excess_ms >= _HURRY_LONG_MS
+        else:
+            return
+        if self._since < (_APART if hurry else _REST) or not (quiet or hurry):
+            return
+        unlike = _UNLIKE_QUIET if quiet else _UNLIKE_VOICE
+        most = line.longest if hurry else self._small
+        if wanted > 0:
+            done = line.insert(most, unlike)
+            if line.pending >= 2 * line.frame:  # the next turn needs no frame
+                jitter.corrected(line.frame)
+        else:
+            if most > spare and not (wanted < 0 and len(jitter)):
+                most = spare
+            done = line.leave_out(most, unlike)
+            if line.pending < line.frame:  # this turn needs another frame
+                jitter.corrected(-line.frame)
+        if done:
+            self._since = 0
 
     # -- reference -------------------------------------------------------------
 

@@ -5,7 +5,8 @@ All have the same functions, described in native/pcm/pcm.h and native/wire/wire.
 `IMPLEMENTATION` names the one in use. An unreadable .mpy (wrong CPU: ValueError) is not passed
 over: it is a broken installation.
 
-opus (native/opus/opus_core.h) has no pure form: where nothing native is installed it is None.
+opus (native/opus/opus_core.h) and keystore (native/keystore/keystore.h) have no pure form: where
+nothing native is installed they are None.
 """
 
 try:
@@ -32,6 +33,14 @@ except ImportError:
     except ImportError:
         opus = None
 
+try:
+    import callboard_keystore as keystore
+except ImportError:
+    try:
+        from callboard_native import keystore
+    except ImportError:
+        keystore = None
+
 
 def implementations():
     """The implementation of each module, for reports: {"pcm": "cffi", ..., "opus": None}."""
@@ -39,4 +48,5 @@ def implementations():
         "pcm": pcm.IMPLEMENTATION,
         "wire": wire.IMPLEMENTATION,
         "opus": opus.IMPLEMENTATION if opus else None,
+        "keystore": keystore.IMPLEMENTATION if keystore else None,
     }

@@ -1,0 +1,15 @@
+"""Flash for the key store: the places it can live in, and the store itself.
+
+A device is any object with `read(at, buf)`, `program(at, buf)`, `erase(at)` and `geometry()` ->
+program unit in bytes, over 8192 bytes in two sectors of 4096, and `volatile`, True if power off
+clears it.
+
+    devices.py      a file, memory
+    block.py        a block device: an ESP32 partition, rp2 flash, anything with writeblocks(n,
+    buf, off) pin_files.py    two files of one block each inside a littlefs, used raw
+    store.py        FlashStore: names and values on such a device, through native/keystore
+    seal.py         the keys and the cryptography for values that only this device can read
+"""
+
+SECTOR = 4096
+SIZE = 8192

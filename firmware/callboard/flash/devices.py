@@ -1,0 +1,96 @@
+"""Flash devices without flash: a file (virtual boards, images), and memory (tests)."""
+
+import os
+
+from .. import port
+from ..errors import StorageError
+from . import SECTOR, SIZE
+
+_ENOENT = 2
+_open_file = open
+
+
+class FileFlash:
+    """8192 bytes in a file of the host's file system, made if it is not there.
+
+    Every program and erase reaches the disk before it returns. `unit` is the program unit, 1..256.
+    """
+
+    volatile = False
+
+    def __init__(self, path, unit=1):
+        self.path = path
+        self._unit = unit
+        try:
+            try:
+                size = os.stat(path)[6]
+            except OSError as error:
+                if error.errno != _ENOENT:
+                    raise
+                size = self._create()
+            if size != SIZE:
+                raise StorageError("%s has %d bytes, a key store has %d" % (path, size, SIZE))
+            self._file = _open_file(path, "r+b")
+        except OSError as error:
+            raise StorageError("cannot open the key store %s: %s" % (path, error))
+
+    def _create(self):
+        temporary = self.path + ".new"
+        with _open_file(temporary, "wb") as file:
+            file.write(b"\xff" * SIZE)
+            port.sync_file(file)
+        port.replace_file(temporary, self.path)
+        return SIZE
+
+    def geometry(self):
+        """The program unit in bytes."""
+        return self._unit
+
+    def read(self, at, buf):
+        """Fill `buf` from offset `at`."""
+        self._file.seek(at)
+        return 0 if self._file.readinto(buf) == len(buf) else -1
+
+    def program(self, at, buf):
+        """Write `buf` at offset `at`, durably."""
+        self._file.seek(at)
+        self._file.write(buf)
+        port.sync_file(self._file)
+
+    def erase(self, at):
+        """Fill the sector at `at` with 0xFF, durably."""
+        self.program(at, b"\xff" * SECTOR)
+
+    def close(self):
+        """Let go of the file."""
+        self._file.close()
+
+
+class RamFlash:
+    """8192 bytes of memory that forget at power off: refused where an identity is kept.
+
+    `data` is bytes to begin with; `unit` the program unit, 1..256.
+    """
+
+    volatile = True
+
+    def __init__(self, data=None, unit=1):
+        self.data = bytearray(data if data is not None else b"\xff" * SIZE)
+        self._unit = unit
+
+    def geometry(self):
+        """The program unit in bytes."""
+        return self._unit
+
+    def read(self, at, buf):
+        """Fill `buf` from offset `at`."""
+        memoryview(buf)[:] = memoryview(self.data)[at : at + len(buf)]
+
+    def program(self, at, buf):
+        """Program `buf` at `at`: bits go from 1 to 0 only, as in flash."""
+        for i in range(len(buf)):
+            self.data[at + i] &= buf[i]
+
+    def erase(self, at):
+        """Set the sector at `at` to 0xFF."""
+        self.data[at : at + SECTOR] = b"\xff" * SECTOR

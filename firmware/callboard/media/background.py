@@ -29,7 +29,7 @@ class Background:
         self._state = bytearray(pcm.NOISE_STATE)
         pcm.noise_init(self._state, 1)
         self._gain_q12 = 0  # of the noise, at the end of the last frame
-        self._floors = bytearray(_BLOCKS)
+        self._floors = bytearray(_BLOCKS)  # of each block, the quietest frame
         self._level_q4 = 16 * _SILENT
         self.reset()
 
@@ -39,6 +39,7 @@ class Background:
             self._floors[i] = 0
         self._block = 0
         self._seen = 0
+        self._floor = 0  # the quietest of them all
         self._before_quiet = False
         self._level_q4 = 16 * _SILENT
         self.level = _SILENT
@@ -47,7 +48,9 @@ class Background:
         """Learn from a received frame. Returns True when it and the one before are quiet."""
         if level > self._floors[self._block]:
             self._floors[self._block] = level
-        quiet = level >= _ALWAYS_QUIET or level >= self._floor() - _ABOVE_FLOOR_DB
+            if level > self._floor:
+                self._floor = level
+        quiet = level >= _ALWAYS_QUIET or level >= self._floor - _ABOVE_FLOOR_DB
         if quiet:
             self._level_q4 += (16 * level - self._level_q4) >> 2
             self.level = self._level_q4 + 8 >> 4
@@ -55,19 +58,20 @@ class Background:
                 self.level = _LOUDEST_NOISE
         self._seen += 1
         if self._seen == _BLOCK:
-            self._seen = 0
-            self._block = (self._block + 1) % _BLOCKS
-            self._floors[self._block] = 0
+            self._next_block()
         both = quiet and self._before_quiet
         self._before_quiet = quiet
         return both
 
-    def _floor(self):
-        floor = 0
+    def _next_block(self):
+        """Begin a new block in place of the oldest."""
+        self._seen = 0
+        self._block = (self._block + 1) % _BLOCKS
+        self._floors[self._block] = 0
+        self._floor = 0
         for level in self._floors:
-            if level > floor:
-                floor = level
-        return floor
+            if level > self._floor:
+                self._floor = level
 
     def add_noise(self, frame):
         """Mix comfort noise into a frame that was made up; it comes in within 60 ms."""

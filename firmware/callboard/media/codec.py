@@ -2,10 +2,10 @@
 
 A codec is a class with `name`, and `wire_name`, what stream descriptions call it (PROTOCOL.md §4);
 `rate` (Hz) and `frame_samples` (of 20 ms) of PCM; `payload_type`, `clock_rate` (Hz) and
-`frame_ticks` (of 20 ms) of RTP; `max_payload` (bytes); `idle`, `own_noise`, `accepts`, `encode`,
-`decode`, `conceal`, `recover`, `follow` and `reserve` as in Pcmu. A new one registers itself with
-`register` and gets its place in PREFERENCE. An object codes one stream in each direction: it keeps
-state; `encode=False` or `decode=False` saves what that direction needs.
+`frame_ticks` (of 20 ms) of RTP; `max_payload` (bytes); `idle`, `fec_ahead_ms`, `own_noise`,
+`accepts`, `encode`, `decode`, `conceal`, `recover`, `follow` and `reserve` as in Pcmu. A new one
+registers itself with `register` and gets its place in PREFERENCE. An object codes one stream in
+each direction: it keeps state; `encode=False` or `decode=False` saves what that direction needs.
 """
 
 from ..errors import InvalidArgument
@@ -73,6 +73,7 @@ class Pcmu:
     frame_samples = frame_ticks = 160
     max_payload = 160
     idle = False  # after encode(): True when the packet need not be sent (DTX)
+    fec_ahead_ms = 0  # how much later the packet comes that can make up for a lost one
     own_noise = False  # True when conceal() goes over into comfort noise
 
     def __init__(self, encode=True, decode=True, memory=None):

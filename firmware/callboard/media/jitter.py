@@ -24,6 +24,7 @@ from array import array
 from ..errors import InvalidArgument
 from ..native import pcm
 from ..port import const, ticks_add, ticks_diff
+from .advice import DelayAdvice, LossHabit
 from .delay import DelayEstimator
 
 FRAME = const(0)  # .payload[:.length] is the frame, until the next put()
@@ -34,9 +35,6 @@ WAIT = const(3)  # nothing to play yet; conceal or be silent, the turn does not 
 _EMPTY = const(0)
 _FULL = const(1)
 _PLAYED = const(2)
-_WINDOW = const(16)  # gets between two looks at the slack
-_TOO_SHORT_MS = const(4)  # slack below the target by this much: insert
-_TOO_LONG_MS = const(14)  # slack above the target by a frame and this much: drop
 _FAR_TOO_LONG_MS = const(60)  # beyond this even a lost frame is rather left out than made up
 _LATE_RUN = const(25)  # late packets in a row: the sender's time went back
 
@@ -46,13 +44,12 @@ class JitterBuffer:
 
     Arguments: `frames_max`, slots, a power of two that holds more than max_ms; `payload_max`,
     bytes of one frame; `frame_ms` and `frame_samples`, a frame's length; `target_ms`, what it
-    starts with; `min_ms`, `max_ms`, limits.
+    starts with; `min_ms`, `max_ms`, limits; `ahead_ms`, by how much longer frames should wait
+    while packets are being lost, so that the packet with FEC data for a lost one is here.
 
     Counters: `received` (stored), `played`, `lost`, `silent` (the sender had nothing to say),
     `late` (came after their turn), `duplicates`, `refused` (too large), `dropped` (the delay had
     to be cut), `waits` (frames inserted because nothing was there), `resets`.
-    `correction`: samples by which the delay should grow (> 0) or shrink (< 0), whole frames;
-    `excess_ms`: by how much frames wait too long (< 0: too short) by the last look.
     """
 
     def __init__(
@@ -64,6 +61,7 @@ class JitterBuffer:
         target_ms=30,
         min_ms=20,
         max_ms=240,
+        ahead_ms=0,
     ):
         if frames_max < 4 or frames_max & (frames_max - 1):
             raise InvalidArgument("frames_max must be a power of two, at least 4")
@@ -72,8 +70,8 @@ class JitterBuffer:
         self._slots = frames_max
         self._payload_max = payload_max
         self._frame_ms = frame_ms
-        self._frame_samples = frame_samples
         self._max_ms = max_ms
+        self._ahead_ms = ahead_ms
         self._payloads = tuple(bytearray(payload_max) for _ in range(frames_max))
         self._lengths = array("H", [0] * frames_max)
         self._indexes = array("i", [0] * frames_max)
@@ -81,6 +79,8 @@ class JitterBuffer:
         self._arrivals = array("i", [0] * frames_max)
         self._states = bytearray(frames_max)
         self._estimator = DelayEstimator(frame_ms, target_ms, min_ms, max_ms)
+        self._advice = DelayAdvice(frame_ms, frame_samples)
+        self._losses = LossHabit()
         self.received = self.played = self.lost = self.silent = self.late = 0
         self.duplicates = self.refused = self.dropped = self.waits = self.resets = 0
         self.payload = None
@@ -101,15 +101,30 @@ class JitterBuffer:
         self._starved = False  # … because nothing was here
         self._waiting = 0  # turns that did not pass since the last frame
         self._late_run = 0
-        self.correction = 0
-        self.excess_ms = 0
         self.delay_ms = 0
-        self._restart_window()
+        self._advice.reset()
 
     @property
     def target_ms(self):
         """The slack that frames should have, in ms."""
-        return self._estimator.target_ms
+        target = self._estimator.target_ms
+        if self._losses.habit:
+            target += self._ahead_ms
+        return target if target < self._max_ms else self._max_ms
+
+    @property
+    def correction(self):
+        """Samples by which the delay should grow (> 0) or shrink (< 0): whole frames."""
+        return self._advice.correction
+
+    @property
+    def excess_ms(self):
+        """By how much frames wait too long (< 0: too short), by the last look."""
+        return self._advice.excess_ms
+
+    def corrected(self, samples):
+        """The player has made the delay longer (> 0) or shorter (< 0) by so many samples."""
+        self._advice.corrected(samples)
 
     def __len__(self):
         return self._count
@@ -151,7 +166,7 @@ class JitterBuffer:
             return False
         self._late_run = 0
         lateness = self._estimator.observe(frame_index, arrival_ms)
-        if self._starved and lateness > self._estimator.target_ms:
+        if self._starved and lateness > self.target_ms:
             self._estimator.missed(lateness)
         if ahead >= self._slots:
             self._make_room(frame_index, sequence)
@@ -211,7 +226,7 @@ class JitterBuffer:
             return self._starve()
         slack = self._estimator.slack_ms(self._next, now_ms)
         if not self._started:
-            if slack < self._estimator.target_ms:
+            if slack < self.target_ms:
                 return WAIT
             self._started = True
         self._starved = False
@@ -225,11 +240,11 @@ class JitterBuffer:
                 self._waiting -= 1
             slack -= self._frame_ms
         slack = self._cut(slack)
-        if self._gap and slack + self._frame_ms <= self._estimator.target_ms:
+        if self._gap and slack + self._frame_ms <= self.target_ms:
             self._waiting += 1  # nothing is being heard: the moment to let the delay grow
             return WAIT
         self._take(now_ms)
-        self._watch(slack)
+        self._advice.look(slack, self.delay_ms, self.target_ms)
         return FRAME
 
     def following(self):
@@ -241,7 +256,7 @@ class JitterBuffer:
 
     def _may_skip(self, slack, sequence, ahead):
         """Whether a missing frame may be left out, which shortens the delay by one."""
-        too_long = slack - self._estimator.target_ms - self._frame_ms
+        too_long = slack - self.target_ms - self._frame_ms
         if too_long < 0:
             return False
         if self._waiting or too_long >= _FAR_TOO_LONG_MS:
@@ -255,7 +270,7 @@ class JitterBuffer:
     def _cut(self, slack):
         """Drop frames while the delay is beyond its bound. Returns the slack of what is next."""
         limit = self._max_ms + self._frame_ms
-        while slack > limit and self._count * self._frame_ms > self._estimator.target_ms:
+        while slack > limit and self._count * self._frame_ms > self.target_ms:
             self._pass_next()
             slack -= self._frame_ms
         while not self._is_full(self._next):
@@ -272,7 +287,7 @@ class JitterBuffer:
 
     def _report_missing(self, slack, sequence, ahead):
         self._gap = True
-        if slack + self._frame_ms <= self._estimator.target_ms:
+        if slack + self._frame_ms <= self.target_ms:
             self._waiting += 1  # early: it may still come
             return WAIT
         if self._pass_missing(sequence, ahead):
@@ -287,6 +302,7 @@ class JitterBuffer:
         self.waits += self._waiting
         self._waiting = 0
         self.played += 1
+        self._losses.played()
         self._pass_full()
 
     # -- turns -----------------------------------------------------------------
@@ -332,6 +348,8 @@ class JitterBuffer:
         """
         lost = self._missing(sequence, ahead) >= ahead
         self._pass_turns(1, 1 if lost else 0)
+        if lost:
+            self._losses.lost()
         return lost
 
     def _pass_full(self):
@@ -359,46 +377,6 @@ class JitterBuffer:
         else:
             ahead = self._find_full()
             self._pass_missing(self._sequence_at(ahead), ahead)
-
-    # -- correction ------------------------------------------------------------
-
-    def corrected(self, samples):
-        """The player has made the delay longer (> 0) or shorter (< 0) by so many samples."""
-        left = self.correction - samples
-        self.correction = left if (left > 0) == (samples > 0) else 0
-        self._restart_window()
-
-    def _restart_window(self):
-        self._window = 0
-        self._least_slack = 0x1FFFFFFF
-        self._most_delay = 0
-
-    def _watch(self, slack):
-        """Look at the slack of some frames and advise.
-
-        The least of them counts, because a tick that came late makes slack look larger; and no
-        more than the longest any of them was here, because after the network became slower the
-        base is of the past.
-        """
-        if slack < self._least_slack:
-            self._least_slack = slack
-        if self.delay_ms > self._most_delay:
-            self._most_delay = self.delay_ms
-        self._window += 1
-        if self._window < _WINDOW:
-            return
-        least = self._least_slack
-        if self._most_delay < least:
-            least = self._most_delay
-        excess = least - self._estimator.target_ms
-        frames = 0
-        if excess <= -_TOO_SHORT_MS:
-            frames = 1  # then look again: the base may be of the past, too
-        elif excess >= self._frame_ms + _TOO_LONG_MS:
-            frames = -((excess - _TOO_LONG_MS) // self._frame_ms)
-        self.excess_ms = excess
-        self.correction = frames * self._frame_samples
-        self._restart_window()
 
 
 def copy_bytes(out, buf, off, n):

@@ -61,6 +61,7 @@ class Opus:
     # gives up bandwidth for it: with less of any of the three it is no FEC, or not 16 kHz.
     bitrate = 24000
     complexity = 5
+    fec_ahead_ms = 20
     own_noise = True  # concealment goes over into comfort noise
     expected_loss = 15
 

@@ -4,7 +4,6 @@ The capture device is the clock: its full frame wakes the session, which does bo
 one go. From capture to the transport and from receive() to the speaker nothing is allocated.
 """
 
-
 from ..errors import CallboardError
 from ..port import const, heap_used, random_bytes, ticks_diff
 from .capture import CapturePath
@@ -63,7 +62,9 @@ class AudioSession:
         self.on_frame = None
         self.running = False
         self.jitter = JitterBuffer(
-            payload_max=decoder.max_payload, frame_samples=decoder.frame_samples
+            payload_max=decoder.max_payload,
+            frame_samples=decoder.frame_samples,
+            ahead_ms=decoder.fec_ahead_ms,
         )
         self.delays = Histogram(_DELAY_STEP_MS)
         self._clock = clock

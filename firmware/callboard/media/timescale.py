@@ -68,8 +68,8 @@ class ElasticLine:
     def insert(self, most, unlike):
         """Play a piece of up to `most` samples, but at least the shortest, twice.
 
-        Hardly more than two frames wait then, and less must have waited. Returns its samples, 0 if
-        none fits; `unlike` as for leave_out.
+        Hardly more than two frames wait then. Returns its samples, 0 if none fits; `unlike` as for
+        leave_out.
         """
         samples, at, overlap = self._samples, self._past, self._overlap
         longest = 2 * self.frame - self.pending + self.shortest - 1
@@ -77,6 +77,8 @@ class ElasticLine:
             longest = most
         if longest > self.longest:
             longest = self.longest
+        if longest < self.shortest:
+            return 0
         found = pcm.best_match(samples, at, overlap, at - longest, at - self.shortest)
         if pcm.mismatch(samples, at, found, overlap) > unlike:
             return 0

@@ -107,12 +107,11 @@ class KeyStore:
         nothing has changed.
         """
         _checked_name(name)
-        if not isinstance(value, (bytes, bytearray)) or len(value) > VALUE_MAX:
-            raise InvalidArgument("value of %s must be 0 to %d bytes" % (name, VALUE_MAX))
+        value = _checked_value(name, value)
         if self._entries.get(name) == value:
             return
         entries = dict(self._entries)
-        entries[name] = bytes(value)
+        entries[name] = value
         self._write(entries)
 
     def delete(self, name):
@@ -121,6 +120,13 @@ class KeyStore:
             entries = dict(self._entries)
             del entries[name]
             self._write(entries)
+
+    def transaction(self):
+        """`with store.transaction() as t: t.put(...); t.delete(...)`: all of it or nothing.
+
+        Takes effect at the end of the block, and not at all if that is left by an exception.
+        """
+        return Transaction(self)
 
     def keys(self):
         """The names, sorted."""
@@ -147,6 +153,47 @@ class KeyStore:
         self._device.replace(data)
         self._entries = entries
         self._writes += 1
+
+
+    def _commit(self, changes):
+        entries = dict(self._entries)
+        for name, value in changes.items():
+            if value is not None:
+                entries[name] = value
+            elif name in entries:
+                del entries[name]
+        if entries != self._entries:
+            self._write(entries)
+
+
+class Transaction:
+    """Changes that take effect together: made by KeyStore.transaction()."""
+
+    def __init__(self, store):
+        self._store = store
+        self._changes = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is None:
+            self._store._commit(self._changes)
+        return False
+
+    def put(self, name, value):
+        """Keep `value` under `name`, with the rest. Raises InvalidArgument."""
+        self._changes[_checked_name(name)] = _checked_value(name, value)
+
+    def delete(self, name):
+        """Remove `name`, with the rest."""
+        self._changes[_checked_name(name)] = None
+
+
+def _checked_value(name, value):
+    if not isinstance(value, (bytes, bytearray)) or len(value) > VALUE_MAX:
+        raise InvalidArgument("value of %s must be 0 to %d bytes" % (name, VALUE_MAX))
+    return bytes(value)
 
 
 def _checked_name(name):

@@ -176,3 +176,26 @@ def test_stats():
     assert stats["keys"] == 1 and stats["size"] == SIZE_MAX and not stats["corrupt"]
     assert stats["used"] == len(keystore.encode({"abc": b"12345"})) == os.stat(PATH)[6]
     keystore.remove(PATH)
+
+
+def test_transaction_is_one_write_or_none():
+    device = FailingDevice()
+    store = keystore.open(device)
+    store.put("a", b"1")
+    with store.transaction() as changes:
+        changes.put("b", b"2")
+        changes.delete("a")
+        assert store.keys() == ["a"]
+    assert keystore.open(device).keys() == ["b"] and store.stats()["writes"] == 2
+    try:
+        with store.transaction() as changes:
+            changes.put("c", b"3")
+            raise ValueError
+    except ValueError:
+        pass
+    device.fails = True
+    transaction = store.transaction()
+    transaction.put("d", b"4")
+    raises(StorageError, transaction.__exit__, None, None, None)
+    raises(InvalidArgument, store.transaction().put, "e", bytes(VALUE_MAX + 1))
+    assert store.keys() == keystore.open(device).keys() == ["b"]

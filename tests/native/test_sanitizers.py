@@ -1,5 +1,6 @@
 """The C cores under AddressSanitizer and UBSan with random arguments, and strict warnings."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -14,13 +15,17 @@ SOURCES = sorted(
     for path in (NATIVE / folder).glob("*.c")
     if path.name not in GLUE
 )
-SECONDS = "3"
+SECONDS = int(os.environ.get("CALLBOARD_FUZZ_SECONDS", "3"))
 
 
 def run(*command):
     """Run a program; its output is in the failure if it fails."""
     done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, timeout=50, check=False
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        timeout=50 + SECONDS,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -32,6 +37,7 @@ def test_no_warnings(source, tmp_path):
     run("gcc", *strict.split(), "-c", source, "-o", tmp_path / "out.o")
 
 
+@pytest.mark.timeout(60 + SECONDS)
 def test_fuzz_with_sanitizers(tmp_path):
     program = tmp_path / "fuzz_cores"
     flags = "-std=c99 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all"

@@ -24,6 +24,11 @@ def stream(ssrc=0x1234, mid="0", **changes):
     return made
 
 
+def opus_stream(ssrc=0x1234, mid="0", **changes):
+    """An Opus stream description as in PROTOCOL.md §4."""
+    return stream(ssrc, mid, codec="opus", payload_type=111, clock_rate=48000, **changes)
+
+
 class Pipe:
     """A transport: hands packets to `target.receive` after `delay(number)` ms; None: it is lost.
 
@@ -86,6 +91,47 @@ class Shelf:
         """Give the last packet to `target`."""
         slot = (self.sent - 1) % len(self._slots)
         return target.receive(self._slots[slot], 0, self._sizes[slot], now_ms)
+
+
+def talk(clock, ends, pipes, ms):
+    """Let two sessions tick on a fake clock."""
+    for end in ends:
+        end.start()
+    for _ in range(ms):
+        clock.advance(1)
+        for pipe in pipes:
+            pipe.deliver()
+        for end in ends:
+            if end.capture.microphone.left_us() <= 0:
+                end.tick()
+    for end in ends:
+        end.stop()
+
+
+class BoardClock:
+    """A fake clock that does not allocate: starts near the wrap of ticks_us and ticks_ms."""
+
+    def __init__(self):
+        self._us = (1 << 30) - 3000000
+        self._ms = (1 << 30) - 2000
+        self._rest = 0
+
+    def ticks_us(self):
+        return self._us
+
+    def ticks_ms(self):
+        return self._ms
+
+    def epoch_ms(self):
+        return 0
+
+    def advance_us(self, us):
+        from_wrap = self._us - (1 << 29) - (1 << 29) + us
+        self._us = from_wrap if from_wrap >= 0 else self._us + us
+        self._rest += us
+        from_wrap = self._ms - (1 << 29) - (1 << 29) + self._rest // 1000
+        self._ms = from_wrap if from_wrap >= 0 else self._ms + self._rest // 1000
+        self._rest %= 1000
 
 
 def temporary(name):

@@ -3,6 +3,7 @@
 from media_sim import Lcg, Line, steady
 
 from callboard.errors import InvalidArgument
+from callboard.media.advice import DelayAdvice, LossHabit
 from callboard.media.jitter import FRAME, LOST, SILENCE, WAIT, JitterBuffer, copy_bytes
 from support import heap_locked, raises, require_heap_lock
 
@@ -314,3 +315,139 @@ def test_nothing_is_allocated():
                 index = -(1 << 29)
             now = now + 20 if now < 0x3FFFFFFF - 20 else 0
     assert frames > 300, frames
+
+
+# -- losses, silence and their counts ------------------------------------------
+
+
+def test_the_frame_behind_a_lost_one():
+    made = buffer()
+    for frame in (0, 1, 3, 6):
+        put(made, frame, 1000 + 20 * frame)
+    assert [get(made, 1060 + 20 * i) for i in range(3)] == [("frame", 0), ("frame", 1), LOST]
+    assert made.following()
+    assert made.length == 3 and made.payload[0] == 3
+    assert get(made, 1120) == ("frame", 3)  # it was only looked at
+    assert get(made, 1140) == LOST
+    assert not made.following()  # 5 is lost, too
+    assert get(made, 1160) == LOST
+    assert made.following() and made.payload[0] == 6
+    assert get(made, 1180) == ("frame", 6)
+    assert made.lost == 3 and made.silent == made.waits == 0
+
+
+def test_a_lost_frame_is_not_skipped():
+    """It is made up, even when frames wait a little too long; silence may be skipped."""
+    for sequence, expected in ((3, LOST), (2, ("frame", 3))):
+        made = buffer(target_ms=20)
+        put(made, 0, 1000, 0)
+        put(made, 1, 1020, 1)
+        put(made, 3, 1060, sequence)
+        got = [get(made, 1050 + 20 * i) for i in range(3)]
+        assert got == [("frame", 0), ("frame", 1), expected], got
+        assert made.silent == (sequence == 2) and made.lost == (sequence == 3)
+
+
+def test_what_was_waited_for_in_vain_is_skipped():
+    """A conceal played while waiting stands for the lost frame; silence was no waiting."""
+    for sequences, lost, silent in (((0, 3, 4), 2, 0), ((0, 1, 2), 0, 2)):
+        made = buffer(target_ms=20)
+        put(made, 0, 1000, sequences[0])
+        assert get(made, 1020) == ("frame", 0)
+        assert [get(made, 1040 + 20 * i) for i in range(2)] == [WAIT, WAIT]
+        put(made, 3, 1061, sequences[1])
+        put(made, 4, 1081, sequences[2])
+        assert [get(made, 1081 + 20 * i) for i in range(2)] == [("frame", 3), ("frame", 4)]
+        assert (made.lost, made.silent, made.waits) == (lost, silent, 0)
+
+
+def test_frames_wait_longer_while_packets_are_lost():
+    made = buffer(target_ms=20, ahead_ms=20)
+    targets = []
+    for frame in range(900):
+        if frame > 100 and frame % 10 == 9 and frame < 180:
+            pass
+        else:
+            put(made, frame, 1000 + 20 * frame)
+        get(made, 1021 + 20 * frame)
+        targets.append(made.target_ms)
+    assert max(targets[:110]) == 20
+    assert min(targets[140:400]) == 40  # after the third loss
+    assert targets[899] == 20
+
+
+def test_a_single_loss_changes_nothing():
+    made = buffer(target_ms=20, ahead_ms=20)
+    for frame in range(300):
+        if frame % 100 != 50:
+            put(made, frame, 1000 + 20 * frame)
+        get(made, 1021 + 20 * frame)
+        assert made.target_ms == 20
+
+
+# -- advice --------------------------------------------------------------------
+
+
+def advice(slack, target=30, delay=1000):
+    """What is advised after a window of frames with this slack, in frames, and the excess."""
+    made = DelayAdvice(20, 160)
+    for _ in range(16):
+        made.look(slack, delay, target)
+    return made.correction // 160, made.excess_ms
+
+
+def test_advice():
+    assert advice(30) == (0, 0)
+    assert advice(27) == (0, -3)
+    assert advice(26) == (1, -4)
+    assert advice(-200) == (1, -230)  # one at a time
+    assert advice(63) == (0, 33)
+    assert advice(64) == (-1, 34)
+    assert advice(83) == (-1, 53)
+    assert advice(84) == (-2, 54)
+    assert advice(500, delay=64) == (-1, 34)  # no more than it really waited
+    made = DelayAdvice(20, 160)
+    for slack in [200] * 15 + [31]:
+        assert made.correction == 0
+        made.look(slack, 1000, 30)
+    assert made.correction == 0  # the least counts
+
+
+def test_corrections_are_taken_off():
+    made = DelayAdvice(20, 160)
+    for _ in range(16):
+        made.look(130, 1000, 30)
+    assert made.correction == -640
+    made.corrected(-160)
+    assert made.correction == -480
+    made.corrected(-320)
+    made.corrected(-320)
+    assert made.correction == 0
+    for _ in range(16):
+        made.look(20, 1000, 30)
+    assert made.correction == 160
+    made.corrected(-160)  # something else happened
+    assert made.correction == 0
+    made.reset()
+    assert made.correction == made.excess_ms == 0
+
+
+def test_loss_habit():
+    habit = LossHabit()
+    habit.lost()
+    habit.lost()
+    assert not habit.habit
+    habit.lost()
+    assert habit.habit
+    for _ in range(64 * 3 - 1):
+        habit.played()
+        assert habit.habit
+    habit.played()
+    assert not habit.habit
+    for _ in range(50):
+        habit.lost()
+    turns = 0
+    while habit.habit:
+        habit.played()
+        turns += 1
+    assert turns == 640

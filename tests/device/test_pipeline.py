@@ -4,7 +4,17 @@ import asyncio
 import gc
 from array import array
 
-from media_rig import Pipe, Shelf, read_wav, remove, stream, temporary, write_wav
+from media_rig import (
+    BoardClock,
+    Pipe,
+    Shelf,
+    read_wav,
+    remove,
+    stream,
+    talk,
+    temporary,
+    write_wav,
+)
 from media_sim import Lcg
 
 from callboard import errors, native
@@ -44,21 +54,6 @@ def first(samples, value):
         if samples[i] == value:
             return i
     raise AssertionError("%d was never heard" % value)
-
-
-def talk(clock, ends, pipes, ms):
-    """Let two sessions tick on a fake clock."""
-    for end in ends:
-        end.start()
-    for _ in range(ms):
-        clock.advance(1)
-        for pipe in pipes:
-            pipe.deliver()
-        for end in ends:
-            if end.capture.microphone.left_us() <= 0:
-                end.tick()
-    for end in ends:
-        end.stop()
 
 
 def codec_only(samples):
@@ -420,32 +415,6 @@ def test_nothing_is_kept():
         used.append(heap_used())
     assert used[1] <= used[0] + 64, used  # 64: the list
     assert far.stats()["frames_played"] > 400
-
-
-class BoardClock:
-    """A fake clock that does not allocate: starts near the wrap of ticks_us and ticks_ms."""
-
-    def __init__(self):
-        self._us = (1 << 30) - 3000000
-        self._ms = (1 << 30) - 2000
-        self._rest = 0
-
-    def ticks_us(self):
-        return self._us
-
-    def ticks_ms(self):
-        return self._ms
-
-    def epoch_ms(self):
-        return 0
-
-    def advance_us(self, us):
-        from_wrap = self._us - (1 << 29) - (1 << 29) + us
-        self._us = from_wrap if from_wrap >= 0 else self._us + us
-        self._rest += us
-        from_wrap = self._ms - (1 << 29) - (1 << 29) + self._rest // 1000
-        self._ms = from_wrap if from_wrap >= 0 else self._ms + self._rest // 1000
-        self._rest %= 1000
 
 
 def test_rtp_is_rtcp():

@@ -49,7 +49,8 @@ class JitterBuffer:
 
     Counters: `received` (stored), `played`, `lost`, `silent` (the sender had nothing to say),
     `late` (came after their turn), `duplicates`, `refused` (too large), `dropped` (the delay had
-    to be cut), `waits` (frames inserted because nothing was there), `resets`.
+    to be cut), `waits` (frames inserted because nothing was there), `skips` (missing frames left
+    out, which shortens the delay), `resets`.
     """
 
     def __init__(
@@ -82,7 +83,8 @@ class JitterBuffer:
         self._advice = DelayAdvice(frame_ms, frame_samples)
         self._losses = LossHabit()
         self.received = self.played = self.lost = self.silent = self.late = 0
-        self.duplicates = self.refused = self.dropped = self.waits = self.resets = 0
+        self.duplicates = self.refused = self.dropped = self.resets = 0
+        self.waits = self.skips = 0
         self.payload = None
         self.length = 0
         self._clear()
@@ -238,6 +240,8 @@ class JitterBuffer:
             self._pass_missing(sequence, ahead)
             if self._waiting:
                 self._waiting -= 1
+            else:
+                self.skips += 1
             slack -= self._frame_ms
         slack = self._cut(slack)
         if self._gap and slack + self._frame_ms <= self.target_ms:

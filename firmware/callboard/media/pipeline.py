@@ -251,6 +251,7 @@ class AudioSession:
             "concealed": playout.concealed,
             "recovered": playout.recovered,
             "waits": jitter.waits,
+            "skips": jitter.skips,
             "stream_resets": jitter.resets,
             "corrections_inserted": line.pieces_in,
             "corrections_removed": line.pieces_out,

@@ -153,15 +153,14 @@ class PlayoutPath:
         self.level = pcm.level(self._coded, 0, self.line.frame)
 
     def _account(self):
-        """A frame is here: now it is known which turns were waited for in vain.
+        """A frame is here: now it is known whether what was waited for was a frame or silence.
 
-        Those that were silent are no losses; and at the end of a call nothing comes: not counted.
+        At the end of a call nothing comes: not counted.
         """
-        silent = self._jitter.silent - self._silent
         if self.heard:
             self.concealed += self._lost
-            if self._waited > silent:
-                self.concealed += self._waited - silent
+            if self._jitter.silent == self._silent:
+                self.concealed += self._waited
         self._silent = self._jitter.silent
         self._lost = self._waited = 0
 

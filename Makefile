@@ -6,6 +6,8 @@
 # The board's Python in `make call`, its word size, and what is said (a WAV file of any format).
 PYTHON ?= micropython
 BITS ?= 64
+# How it is coded: auto, opus, opus-8k or pcmu.
+CODEC ?= auto
 SPEECH ?=
 # More arguments for the command or the tests: make call ARGS="--verbose", make test-quick ARGS="-k rtp".
 ARGS ?=
@@ -53,7 +55,8 @@ endif
 help: ## list the targets
 	@echo "callboard: make TARGET"
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
-	@echo "Variables: PYTHON=micropython|cpython  BITS=64|32  SPEECH=file.wav  ARGS=...  JOBS=$(JOBS)"
+	@echo "Variables: PYTHON=micropython|cpython  BITS=64|32  CODEC=auto|opus|opus-8k|pcmu  SPEECH=file.wav"
+	@echo "           ARGS=...  JOBS=$(JOBS)"
 	@echo "           MICROPYTHON_DIR=  MBEDTLS_DIR=  OPUS_DIR=  (your own source trees)"
 
 # --- the tool chain -----------------------------------------------------------------------------
@@ -159,7 +162,7 @@ $(NATIVE_MODULES:%=build/natmods/x86/callboard_%.mpy): | $(STAMPS)/packages-32
 BOARD_micropython_64 := build/bin/micropython64 natmods-x64
 BOARD_micropython_32 := build/bin/micropython32 natmods-x86
 BOARD := $(BOARD_$(PYTHON)_$(BITS)) $(STAMPS)/native $(STAMPS)/speech
-CALL_OPTIONS = --python $(PYTHON) --bits $(BITS) $(if $(SPEECH),--speech "$(SPEECH)") $(ARGS)
+CALL_OPTIONS = --python $(PYTHON) --bits $(BITS) --codec $(CODEC) $(if $(SPEECH),--speech "$(SPEECH)") $(ARGS)
 
 call: $(BOARD) ## a call between a virtual board and a phone, with a report in build/call/
 	@$(BIN)/callboard demo-call $(CALL_OPTIONS)

@@ -22,10 +22,10 @@ MICROPYTHON = "micropython"
 CPYTHON = "cpython"
 _GOODBYE_S = 3.0
 
-# Like a board, so that a leak or a hoarder shows (MicroPython's unix port itself would take 2 MB):
-# what an RP2040 leaves an application (PLATFORM §8: 190 kB) and 150 kB of code, which loads from
-# files here and lies in flash there. On 64 bits pointers are twice as wide: 2 × 190 and 215 kB.
-HEAP_BYTES = {32: 340_000, 64: 600_000}
+
+def board_json() -> dict[str, Any]:
+    """What boards/UNIX/board.json says."""
+    return json.loads((paths.BOARDS / "UNIX" / "board.json").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class BoardConfig:
     speaker: Path | None = None
     audio_rate: int = 16000
     ppm: int = 0
+    codecs: tuple[str, ...] | None = None  # names of PROTOCOL.md §4; None: those of board.json
 
 
 def constants(config: BoardConfig) -> dict[str, Any]:
@@ -68,6 +69,7 @@ def constants(config: BoardConfig) -> dict[str, Any]:
         "SPEAKER": text(config.speaker),
         "AUDIO_RATE": config.audio_rate,
         "AUDIO_PPM": config.ppm,
+        "CODECS": list(config.codecs or board_json()["codecs"]),
     }
 
 
@@ -91,7 +93,7 @@ def command(config: BoardConfig) -> tuple[list[str], dict[str, str]]:
     if config.python == CPYTHON:
         python_path = os.pathsep.join([run_dir, paths.python_path()])
         return [sys.executable, "-u", main_py], {"PYTHONPATH": python_path}
-    heap = config.heap_bytes or HEAP_BYTES[config.bits]
+    heap = config.heap_bytes or board_json()["heap_bytes"][str(config.bits)]
     argv = [str(paths.micropython(config.bits)), "-X", f"heapsize={heap}", main_py]
     folders = [run_dir, str(paths.FIRMWARE), str(paths.natmods(config.bits)), ".frozen"]
     return argv, {"MICROPYPATH": ":".join(folders)}

@@ -1,9 +1,11 @@
-"""The options that choose a board's Python, the same for every command that has a board."""
+"""Options that several commands share: a board's Python, and the codecs of either end."""
 
 from enum import Enum
 from typing import Annotated
 
 import typer
+
+from callboard.media.codec import PREFERENCE
 
 
 class PythonName(Enum):
@@ -20,5 +22,27 @@ class BitsName(Enum):
     b32 = "32"
 
 
+class CodecName(Enum):
+    """What a call is to be coded in; `auto`: the best that both ends have."""
+
+    auto = "auto"
+    opus = "opus"
+    opus_8k = "opus-8k"
+    pcmu = "pcmu"
+
+
+def codec_names(text: str) -> tuple[str, ...] | None:
+    """The names in a list with commas; None for an empty one. Raises typer.BadParameter."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if unknown := [name for name in names if name not in PREFERENCE]:
+        raise typer.BadParameter(f"{unknown[0]!r} is not one of {', '.join(PREFERENCE)}")
+    return names or None
+
+
 Python = Annotated[PythonName, typer.Option(help="The board's Python.")]
 Bits = Annotated[BitsName, typer.Option(help="Word size of the board's MicroPython.")]
+Codec = Annotated[CodecName, typer.Option(help="What both ends offer.")]
+Codecs = Annotated[
+    str,
+    typer.Option(help="What it offers, e.g. opus-8k,pcmu; pcmu always is. All that it can do."),
+]

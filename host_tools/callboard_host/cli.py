@@ -64,6 +64,7 @@ def phone_command(
     speaker: Annotated[Path | None, typer.Option(help="WAV to write what it hears to.")] = None,
     rate: Annotated[int, typer.Option(help="Rate of its audio devices, Hz.")] = 48000,
     ppm: Annotated[int, typer.Option(help="Drift of its audio clock.", min=-1000, max=1000)] = 0,
+    codecs: board_options.Codecs = "",
     answer_after: Annotated[
         float | None, typer.Option(min=0, help="Answer by itself after these seconds.")
     ] = None,
@@ -96,6 +97,7 @@ def phone_command(
         reject_after=reject_after,
         hang_up_after=hang_up_after,
         calls=calls,
+        codecs=board_options.codec_names(codecs),
     )
     running.run(command.run(config, events), fast=True)
 
@@ -117,6 +119,7 @@ def board_command(
     speaker: Annotated[Path | None, typer.Option(help="WAV to write what it hears to.")] = None,
     rate: Annotated[int, typer.Option(help="Rate of its audio devices, Hz.")] = 16000,
     ppm: Annotated[int, typer.Option(help="Drift of its audio clock.", min=-1000, max=1000)] = 0,
+    codecs: board_options.Codecs = "",
     events: Annotated[
         bool, typer.Option("--events", help="Print events as @{json} lines.")
     ] = False,
@@ -140,6 +143,7 @@ def board_command(
         speaker=speaker,
         audio_rate=rate,
         ppm=ppm,
+        codecs=board_options.codec_names(codecs),
     )
     raise typer.Exit(running.run(board.run_interactively(config, events)))
 
@@ -148,6 +152,7 @@ def board_command(
 def demo_call_command(
     python: board_options.Python = board_options.PythonName.micropython,
     bits: board_options.Bits = board_options.BitsName.b64,
+    codec: board_options.Codec = board_options.CodecName.auto,
     speech: Annotated[
         Path | None, typer.Option(help="What both ends say: any audio file.")
     ] = None,
@@ -159,7 +164,12 @@ def demo_call_command(
     from callboard_host.demo import call
 
     options = call.CallOptions(
-        output=output, python=python.value, bits=int(bits.value), speech=speech, speech_s=talk
+        output=output,
+        python=python.value,
+        bits=int(bits.value),
+        codec=codec.value,
+        speech=speech,
+        speech_s=talk,
     )
     running.run(call.main(options))
 
@@ -168,6 +178,7 @@ def demo_call_command(
 def bench_call_command(
     python: board_options.Python = board_options.PythonName.micropython,
     bits: board_options.Bits = board_options.BitsName.b64,
+    codec: board_options.Codec = board_options.CodecName.auto,
     speech: Annotated[
         Path | None, typer.Option(help="What both ends say: any audio file.")
     ] = None,
@@ -182,7 +193,11 @@ def bench_call_command(
     from callboard_host.demo import bench, call
 
     options = call.CallOptions(
-        output=output, python=python.value, bits=int(bits.value), speech=speech
+        output=output,
+        python=python.value,
+        bits=int(bits.value),
+        codec=codec.value,
+        speech=speech,
     )
     running.run(bench.main(options, setups, seconds))
 

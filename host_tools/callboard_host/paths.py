@@ -7,6 +7,7 @@ import callboard
 from callboard_host.errors import NotBuilt
 
 ROOT = Path(__file__).resolve().parents[2]
+BOARDS = ROOT / "boards"
 BUILD = ROOT / "build"
 FIRMWARE = Path(callboard.__file__).resolve().parents[1]
 SPEECH = BUILD / "speech"

@@ -18,7 +18,7 @@ class PhoneSound:
     """Runs from construction to stop().
 
     Arguments: `config` with microphone, speaker, rate and ppm; `codecs`, `media` and `transport`
-    as in AudioSession and PROTOCOL.md §4; `tell(name, **fields)` gets audio_first, stats and error.
+    as in AudioSession and PROTOCOL.md §4; `tell(name, **fields)` gets audio_first, stats, error.
     Raises InvalidArgument when the microphone's file cannot be used, ProtocolError for bad media.
     """
 

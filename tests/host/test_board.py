@@ -4,8 +4,9 @@ import runpy
 import sys
 
 import pytest
+import typer
 
-from callboard_host import board, paths
+from callboard_host import board, board_options, paths
 from callboard_host.errors import BadInput, NotBuilt
 from callboard_host.process import Child
 
@@ -26,6 +27,21 @@ def test_board_py_says_what_the_board_is_made_of(tmp_path):
     assert made["DATA_PATH"].startswith(str(tmp_path / "run"))
     assert made["SPEAKER"] is None
     assert made["RELAY_CA"] is None
+
+
+def test_board_py_says_what_the_board_may_code_in(tmp_path):
+    said = runpy.run_path(str(board.write_board_py(config(tmp_path))))
+    assert said["CODECS"] == board.board_json()["codecs"] == ["opus", "opus-8k", "pcmu"]
+    said = runpy.run_path(str(board.write_board_py(config(tmp_path, codecs=("opus-8k",)))))
+    assert said["CODECS"] == ["opus-8k"]
+
+
+def test_the_names_of_codecs_on_a_command_line():
+    assert board_options.codec_names("opus, pcmu") == ("opus", "pcmu")
+    assert board_options.codec_names("") is None
+    with pytest.raises(typer.BadParameter) as raised:
+        board_options.codec_names("pcmu,speex")
+    assert "speex" in raised.value.message
 
 
 def test_a_run_directory_that_cannot_be_made_is_refused(tmp_path):
@@ -55,7 +71,7 @@ def built(tmp_path, monkeypatch):
 def test_micropython_gets_a_heap_like_a_board_and_its_native_modules(tmp_path, built, bits, arch):
     argv, environment = board.command(config(tmp_path, bits=bits))
     assert argv[0] == str(built / "bin" / f"micropython{bits}")
-    assert argv[1:3] == ["-X", f"heapsize={board.HEAP_BYTES[bits]}"]
+    assert argv[1:3] == ["-X", f"heapsize={board.board_json()['heap_bytes'][str(bits)]}"]
     assert argv[3].endswith("firmware/main.py")
     folders = environment["MICROPYPATH"].split(":")
     assert folders[0] == str(tmp_path / "run")

@@ -51,6 +51,9 @@ def test_every_verb_has_help(capsys, verb):
         ["phone", "--relay", "https://localhost:1", "--answer-after", "soon"],
         ["demo-call", "--python", "jython"],
         ["demo-call", "--bits", "16"],
+        ["demo-call", "--codec", "mp3"],
+        ["phone", "--relay", "https://localhost:1", "--codecs", "opus,mp3"],
+        ["board", "--relay", "https://localhost:1", "--codecs", "opus 8k"],
         ["board", "--relay", "https://localhost:1", "--ppm", "5000"],
     ],
 )

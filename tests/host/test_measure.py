@@ -114,6 +114,53 @@ def test_silence_put_in_between_shifts_the_rest_and_is_reported():
     assert result.mouth_to_ear_ms["max"] == pytest.approx(113.0, abs=1.0)
 
 
+def longest_pause() -> int:
+    """The middle of the longest pause, in samples."""
+    part = slice(round(PLAN.speech_start_s * RATE), round(PLAN.speech_end_s * RATE))
+    loud = np.flatnonzero(np.abs(said().samples[part]) > 0.01)
+    gap = int(np.argmax(np.diff(loud)))
+    return part.start + int(loud[gap] + loud[gap + 1]) // 2
+
+
+@pytest.mark.parametrize("ms", [20, 60])
+@pytest.mark.parametrize("longer", [True, False])
+def test_a_delay_that_changes_in_a_pause_harms_nothing(ms, longer):
+    at, n = longest_pause(), ms * RATE // 1000
+
+    def shift(samples):
+        if longer:
+            return np.insert(samples, at, np.zeros(n))[: len(samples)]
+        return np.append(np.delete(samples, slice(at, at + n)), np.zeros(n))
+
+    result = quality(heard_after(93.0, damage=shift))
+    assert result.missing_at_s == []
+    assert result.stoi >= result.stoi_codec_only - 0.002
+    after = 93.0 + (ms if longer else -ms)
+    assert result.mouth_to_ear_ms["max"] == pytest.approx(max(93.0, after), abs=1.0)
+
+
+def test_a_delay_that_changes_within_a_syllable_costs_intelligibility():
+    at = middle_of_a_syllable()
+
+    def shift(samples):
+        return np.append(np.delete(samples, slice(at, at + 320)), np.zeros(320))
+
+    result = quality(heard_after(73.0, damage=shift))
+    assert result.stoi < result.stoi_codec_only - 0.002
+
+
+def test_utterances_are_the_whole_speech_cut_in_its_pauses():
+    part = slice(round(PLAN.speech_start_s * RATE), round(PLAN.speech_end_s * RATE))
+    pieces = measure.utterances(said().samples, part)
+    assert len(pieces) > 2
+    assert (pieces[0].start, pieces[-1].stop) == (part.start, part.stop)
+    for one, next_one in zip(pieces, pieces[1:], strict=False):
+        assert one.stop == next_one.start
+        assert np.max(np.abs(said().samples[one.stop - 800 : one.stop + 800])) < 0.02
+    silence = np.zeros(RATE)
+    assert measure.utterances(silence, slice(100, RATE)) == [slice(100, RATE)]
+
+
 def test_intelligibility_falls_when_a_third_of_the_frames_is_lost():
     def lose(samples):
         frames = samples[: len(samples) // 320 * 320].reshape(-1, 320)
@@ -130,7 +177,7 @@ def test_a_lost_chirp_is_missing_and_the_others_are_found():
 
     def lose(samples):
         at = round(gone * RATE)
-        samples[at - 32 : at + 672] = 0
+        samples[at - 32 : at + round(chirp.LENGTH_S * RATE) + 32] = 0
         return samples
 
     found = chirp.find(heard_after(73.0, damage=lose).seen_from(1_000_000), RATE, PLAN.chirps)

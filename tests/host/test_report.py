@@ -9,22 +9,25 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from callboard_host.demo import bars, plots, report
+from callboard_host.demo import bars, call, plots, report
 from callboard_host.demo.speech import Plan
+from callboard_host.errors import CallFailed
 
 MEDIA = {
     "frames_sent": 610,
+    "frames_idle": 24,
     "frames_received": 610,
     "frames_lost": 0,
     "mouth_to_ear_ms": {"p50": 71.2, "p95": 88.0, "max": 95.1},
-    "stoi": 0.9512,
-    "stoi_codec_only": 0.9513,
+    "stoi": 0.9812,
+    "stoi_codec_only": 0.9813,
     "missing_windows": 0,
     "chirps_missing": 0,
     "missing_at_s": [],
 }
 GOOD = {
     "made": "2026-11-20 12:00:00 UTC",
+    "speech": None,
     "board": {
         "implementation": "micropython",
         "version": "1.25.0",
@@ -36,7 +39,9 @@ GOOD = {
     },
     "call": {
         "result": "completed",
-        "codec": "pcmu",
+        "codec": "opus",
+        "codec_name": "opus",
+        "coding": {"rate": 16000, "bitrate_bps": 24000, "fec": True, "dtx": False},
         "setup_ms": 12.5,
         "answer_to_audio_ms": 61.0,
         "duration_ms": 12510,
@@ -70,6 +75,7 @@ def test_a_good_call_clears_every_bar():
         ("media.board_to_phone.frames_lost", 1),
         ("media.phone_to_board.missing_windows", 1),
         ("media.phone_to_board.chirps_missing", 1),
+        ("media.phone_to_board.stoi", 0.9712),
         ("media.phone_to_board.stoi", 0.9402),
         ("board.heap_growth_bytes", 16),
         ("board.heap_growth_bytes", None),
@@ -98,7 +104,15 @@ def test_times_are_shown_and_do_not_fail_the_call(path, value):
 
 def test_the_limits_themselves_are_allowed():
     assert missed(changed("call.setup_ms", 150)) == []
-    assert missed(changed("media.phone_to_board.stoi", 0.9413)) == []
+    assert missed(changed("media.phone_to_board.stoi", 0.9713)) == []
+
+
+def test_a_codec_that_is_not_good_enough_fails_with_our_voices_only():
+    poor = changed("media.phone_to_board.stoi_codec_only", 0.9600)
+    poor["media"]["phone_to_board"]["stoi"] = 0.9600
+    assert missed(poor) == ["media.phone_to_board.stoi"]
+    poor["speech"] = "noise.wav"
+    assert missed(poor) == []
 
 
 def test_heap_growth_counts_on_micropython_only():
@@ -118,8 +132,10 @@ def test_the_table_has_the_numbers_people_ask_for():
     for number in (
         "12.5 ms",
         "71.2 / 88 / 95.1 ms",
-        "0.9512",
+        "0.9812",
         "610",
+        "24",
+        "opus, 16 kHz, 24 kb/s, FEC",
         "micropython 1.25.0, 64 bits",
     ):
         assert number in text
@@ -131,6 +147,24 @@ def test_the_table_names_a_missed_bar_and_shows_a_missing_value_as_a_dash():
         changed("media.board_to_phone.frames_lost", 3)
     )
     assert "–" in printed(changed("call.setup_ms", None))
+
+
+def test_the_codec_in_words():
+    call = {"codec": "opus", "coding": {"rate": 8000, "bitrate_bps": 20500, "dtx": True}}
+    assert report.codec(call) == "opus, 8 kHz, 20.5 kb/s, DTX"
+    assert report.codec({"codec": "pcmu", "coding": {}}) == "pcmu"
+    assert report.codec({"codec": None, "coding": {}}) == "–"
+
+
+@pytest.mark.parametrize("asked", ["auto", "opus"])
+def test_the_codec_that_was_asked_for_is_fine(tmp_path, asked):
+    call.judge(GOOD, [], tmp_path, asked)
+
+
+def test_another_codec_than_asked_for_fails_the_call(tmp_path):
+    with pytest.raises(CallFailed) as raised:
+        call.judge(GOOD, [], tmp_path, "pcmu")
+    assert "opus" in str(raised.value) and "pcmu" in str(raised.value)
 
 
 def test_report_json_is_read_back_and_replaces_the_old_one(tmp_path):

@@ -29,16 +29,20 @@ PHONE_RATE = 48000
 ANSWER_AFTER_S = 1.0
 AUDIO_S = 10.0
 _TAIL_S = 0.4  # the last chirp must reach the far end before the phone hangs up
+AUTO = "auto"  # of the codecs: each end offers all it has
 _PHONE_SKIP_S = 1.7  # with one file for both, the phone begins elsewhere in it
 
 
 @dataclass(frozen=True)
 class CallOptions:
-    """What `callboard demo-call` can be told. `output` None: build/call."""
+    """What `callboard demo-call` can be told. `output` None: build/call; `codec`: AUTO, a name."""
 
     output: Path | None = None
     python: str = boards.MICROPYTHON
     bits: int = 64
+    codec: str = AUTO
+    board_codecs: tuple[str, ...] | None = None  # what one end offers, whatever `codec` says
+    phone_codecs: tuple[str, ...] | None = None
     speech: Path | None = None
     speech_s: float = 6.6
     chirps_s: float = 2.4
@@ -49,6 +53,11 @@ class CallOptions:
     def plan(self) -> Plan:
         """When what is said."""
         return Plan(speech_s=self.speech_s, chirps_s=self.chirps_s)
+
+
+def offered(options: CallOptions, own: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The codecs that an end offers; None: all it has."""
+    return own or (None if options.codec == AUTO else (options.codec,))
 
 
 def write_speech(files: Files, options: CallOptions) -> None:
@@ -80,6 +89,7 @@ def board_config(stage: Stage, files: Files, options: CallOptions) -> BoardConfi
         microphone=files.said("board"),
         speaker=files.heard("board"),
         audio_rate=BOARD_RATE,
+        codecs=offered(options, options.board_codecs),
     )
 
 
@@ -87,10 +97,12 @@ async def start_ends(
     stage: Stage, files: Files, options: CallOptions, *phone_options: str
 ) -> tuple[Child, Child]:
     """Start phone and board side by side; wait until the board may call."""
+    codecs = offered(options, options.phone_codecs)
     booting = asyncio.ensure_future(stage.start_board(board_config(stage, files, options)))
     phone = await stage.start_phone(
         *("--microphone", files.said("phone"), "--speaker", files.heard("phone")),
         *("--rate", str(PHONE_RATE), *phone_options),
+        *(("--codecs", ",".join(codecs)) if codecs else ()),
     )
     board = await booting
     await board.wait_event("ready", timeout_s=ONLINE_S)
@@ -197,14 +209,15 @@ async def main(options: CallOptions) -> None:
     console.print(
         f"report: {folder / 'report.html'}", markup=False, highlight=False, soft_wrap=True
     )
-    judge(report, bars, folder)
+    judge(report, bars, folder, options.codec)
 
 
 def publish(events: CallEvents, files: Files, options: CallOptions) -> tuple[Report, list[Bar]]:
     """Measure, and write report.json and report.html."""
     from callboard_host.demo import results  # here: it takes seconds to import what it needs
 
-    report = results.make(events, files, options.plan, made())
+    facts = {**made(), "speech": str(options.speech) if options.speech else None}
+    report = results.make(events, files, options.plan, facts)
     bars = bar_rules.check(report)
     report["bars"] = [bar.as_dict() for bar in bars]
     pictures = results.sections(report, files, options.plan, events)
@@ -214,10 +227,15 @@ def publish(events: CallEvents, files: Files, options: CallOptions) -> tuple[Rep
     return report, bars
 
 
-def judge(report: Report, bars: list[Bar], folder: Path) -> None:
-    """Raises CallFailed when the call was none, or missed a bar that no busy machine excuses."""
+def judge(report: Report, bars: list[Bar], folder: Path, codec: str = AUTO) -> None:
+    """Raises CallFailed when the call was none, had another codec than the one asked for, or
+    missed a bar that no busy machine excuses.
+    """
     result = report["call"]["result"]
     if result != "completed":
         raise CallFailed(f"the call failed: {result}", f"see the logs in {folder}")
+    if codec not in (AUTO, name := report["call"]["codec_name"]):
+        text = f"the call was coded in {name}, not in {codec}"
+        raise CallFailed(text, "run `make native natmods`: Opus is not installed on both ends")
     if failed := bar_rules.failures(bars):
         raise CallFailed("; ".join(map(reports.missed, failed)), f"see {folder / 'report.html'}")

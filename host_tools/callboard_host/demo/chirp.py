@@ -1,4 +1,9 @@
-"""Chirps: sounds that are found again to a fraction of a millisecond, after any codec."""
+"""Chirps: sounds that are found again to a fraction of a millisecond, after any codec.
+
+What they must be for that: longer than Opus' frames and slow, as its speech model follows what
+changes within 5 ms only roughly; and not the first sound after silence, of which codecs cut off
+the beginning until they take it for a voice. So each stretch begins with one that is not counted.
+"""
 
 from dataclasses import dataclass
 
@@ -7,16 +12,18 @@ import scipy.signal
 
 Samples = np.ndarray  # float64, full scale ±1
 
-LENGTH_S = 0.040
-LOW_HZ, HIGH_HZ = 300.0, 3400.0  # the telephone band
+LENGTH_S = 0.080
+LOW_HZ, HIGH_HZ = 600.0, 2200.0
 SPACING_S = 0.200  # five a second
 AMPLITUDE = 0.3
 # Not quite evenly spaced, so that a delay of one spacing is not taken for none.
 _WOBBLE_S = (0.0, 0.017, -0.011, 0.023, -0.019, 0.007, 0.029, -0.005)
 
+_WAKE_S = 0.150  # how long before the first chirp the one that wakes the codec sounds
+
 MAX_DELAY_S = 1.5
 _NEAR_S = 0.120  # how far one chirp's delay may lie from that of the whole stretch
-_MIN_CORRELATION = 0.35  # of 1 = nothing but this chirp; noise of 40 ms and 3 kHz stays below 0.2
+_MIN_CORRELATION = 0.35  # of 1 = nothing but this chirp; noise and voices stay below 0.25
 
 
 def sweep(rate: int) -> Samples:
@@ -31,6 +38,11 @@ def positions(start_s: float, length_s: float) -> list[float]:
     count = round(length_s / SPACING_S)
     first = start_s + 0.025
     return [first + i * SPACING_S + _WOBBLE_S[i % len(_WOBBLE_S)] for i in range(count)]
+
+
+def wake(positions_s: list[float]) -> list[float]:
+    """When the chirp sounds that only wakes the codec, for the chirps of a stretch."""
+    return [positions_s[0] - _WAKE_S] if positions_s else []
 
 
 def mix_in(signal: Samples, rate: int, times_s: list[float]) -> None:
@@ -90,7 +102,9 @@ def _delay_ms(match: Samples, rate: int, said_s: float, rough: int) -> float | N
     near = match[low : start + rough + round(_NEAR_S * rate)]
     if len(near) == 0:
         return None
-    peak = int(np.argmax(near))
+    # The neighbours may lie within reach, too, and be as clear: the nearer one is meant.
+    away = np.abs(np.arange(low, low + len(near)) - (start + rough)) / (_NEAR_S * rate)
+    peak = int(np.argmax(near * (1 - 0.5 * away)))
     if near[peak] < _MIN_CORRELATION:
         return None
     return ((low + peak + _vertex(near, peak)) / rate - said_s) * 1000

@@ -1,4 +1,9 @@
-"""What was said against what was heard: delay, intelligibility, and stretches that are missing."""
+"""What was said against what was heard: delay, intelligibility, and stretches that are missing.
+
+A jitter buffer may change the delay in a pause, where nobody hears it. So what was said is cut at
+its pauses, and each utterance is compared at the one delay that fits it best, as PESQ does
+(ITU-T P.862 §10.1.4). A change within an utterance costs intelligibility, as it should.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +24,7 @@ MISSING_DB = 20.0
 _INNER_S = 0.016
 _QUIET_DB = 35.0  # windows this far below the loudest one are pauses
 _FLOOR = 10 ** (-55 / 20)
+_PAUSE_S = 0.150  # between two utterances
 _BLOCK_S, _HOP_S = 0.320, 0.040  # of the delay track
 _TRACK_NEAR_S = 0.080
 _JUMP_S = 0.005  # a change of delay that is a gap or a cut, not a fine correction
@@ -76,20 +82,21 @@ def quality(said: Recording, heard: Recording, codec_only: Samples, plan: Plan) 
     clean, reference = _padded(clean, part.stop), _padded(codec_only, part.stop)
     rough = round((float(np.median(delays)) if delays else 0.0) * RATE / 1000)
     delay = speech_delay(reference[part], line, part.start, rough)
-    track = delay_track(reference, line, part, delay)
-    missing = missing_windows(reference, line, part, track)
+    pieces = utterances(reference, part)
+    tracks = delay_tracks(reference, line, pieces, delay)
+    missing = missing_windows(reference, line, pieces, tracks)
     return Quality(
         mouth_to_ear_ms=percentiles(delays),
         chirps_said=len(found),
         chirps_heard=len(delays),
-        stoi=intelligibility(clean[part], _cut(line, part.start + delay, part.stop - part.start)),
+        stoi=intelligibility(clean[part], aligned(reference, line, pieces, tracks)),
         stoi_codec_only=intelligibility(clean[part], reference[part]),
         speech_delay_ms=delay * 1000 / RATE,
         missing_windows=len(missing),
         missing_at_s=missing,
         delay_track=sorted(
             [(hit.said_s, hit.delay_ms) for hit in found if hit.delay_ms is not None]
-            + [(at / RATE, shift * 1000 / RATE) for at, shift in track]
+            + [(at / RATE, shift * 1000 / RATE) for track in tracks for at, shift in track]
         ),
     )
 
@@ -107,25 +114,61 @@ def intelligibility(clean: Samples, degraded: Samples) -> float:
     return round(float(pystoi.stoi(clean, degraded, RATE)), 4)
 
 
-def speech_delay(speech: Samples, line: Samples, start: int, rough: int) -> int:
+def speech_delay(
+    speech: Samples, line: Samples, start: int, rough: int, margin_s: float = 0.250
+) -> int:
     """The one delay, in samples, that fits the whole speech best; `rough` is a guess."""
-    margin = round(0.250 * RATE)
+    margin = round(margin_s * RATE)
     low = max(0, start + rough - margin)
     area = _cut(line, low, len(speech) + 2 * margin)
     correlation = scipy.signal.correlate(area, speech, "valid", "fft")
     return low + int(np.argmax(correlation)) - start
 
 
+def utterances(reference: Samples, part: slice) -> list[slice]:
+    """The speech, cut in the middle of each pause; the pieces follow each other without a gap."""
+    inner = round(_INNER_S * RATE)
+    starts = np.arange(part.start, part.stop - inner)
+    if len(starts) == 0:
+        return [part]
+    level = _levels(reference, starts, inner)
+    active = starts[level > _quiet(level)]
+    pauses = np.flatnonzero(np.diff(active) > round(_PAUSE_S * RATE))
+    cuts = [int(active[i] + active[i + 1] + inner) // 2 for i in pauses]
+    edges = [part.start, *cuts, part.stop]
+    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def _quiet(levels: Samples) -> float:
+    """What is not louder is a pause."""
+    return max(_FLOOR, levels.max() * 10 ** (-_QUIET_DB / 20))
+
+
+def delay_tracks(
+    reference: Samples, line: Samples, pieces: list[slice], delay: int
+) -> list[list[tuple[int, int]]]:
+    """The delay over each utterance; one that is too quiet to tell has that of its neighbour."""
+    loud = 0.3 * np.sqrt(np.mean(reference[pieces[0].start : pieces[-1].stop] ** 2))
+    tracks = [delay_track(reference, line, piece, delay, loud) for piece in pieces]
+    known = [track[-1][1] for track in tracks if track] or [delay]
+    before = known[0]
+    for piece, track in zip(pieces, tracks, strict=True):
+        if not track:
+            track.append((piece.start, before))
+        before = track[-1][1]
+    return tracks
+
+
 def delay_track(
-    reference: Samples, line: Samples, part: slice, delay: int
+    reference: Samples, line: Samples, part: slice, delay: int, loud: float
 ) -> list[tuple[int, int]]:
-    """The delay over the speech, [(middle of a block, delay)] in samples, where there is sound."""
+    """The delay, [(middle of a block, delay)] in samples, where the sound is at least `loud`."""
     block, near = round(_BLOCK_S * RATE), round(_TRACK_NEAR_S * RATE)
-    loudest = np.sqrt(np.mean(reference[part] ** 2))
+    block = min(block, part.stop - part.start)
     track = []
-    for at in range(part.start, part.stop - block, round(_HOP_S * RATE)):
+    for at in range(part.start, part.stop - block + 1, round(_HOP_S * RATE)):
         piece = reference[at : at + block]
-        if np.sqrt(np.mean(piece**2)) < 0.3 * loudest:
+        if np.sqrt(np.mean(piece**2)) < loud:
             continue
         low = max(0, at + delay - near)
         area = _cut(line, low, block + 2 * near)
@@ -135,11 +178,29 @@ def delay_track(
         best = int(np.argmax(score))
         if score[best] > 0.5:
             track.append((at + block // 2, low + best - at))
-    return track or [(part.start, delay)]
+    return track
+
+
+def aligned(
+    reference: Samples,
+    line: Samples,
+    pieces: list[slice],
+    tracks: list[list[tuple[int, int]]],
+) -> Samples:
+    """What was heard of the utterances, each moved by the one delay that fits it best."""
+    heard = []
+    for piece, track in zip(pieces, tracks, strict=True):
+        rough = round(float(np.median([delay for _, delay in track])))
+        delay = speech_delay(reference[piece], line, piece.start, rough, _TRACK_NEAR_S)
+        heard.append(_cut(line, piece.start + delay, piece.stop - piece.start))
+    return np.concatenate(heard)
 
 
 def missing_windows(
-    reference: Samples, line: Samples, part: slice, track: list[tuple[int, int]]
+    reference: Samples,
+    line: Samples,
+    pieces: list[slice],
+    tracks: list[list[tuple[int, int]]],
 ) -> list[float]:
     """Where 20 ms of speech lie more than 20 dB below the reference: times in s, one per window.
 
@@ -147,13 +208,16 @@ def missing_windows(
     delay both delays are tried: a gap that shifted what follows is seen from one of them.
     """
     inner = round(_INNER_S * RATE)
-    starts = np.arange(part.start, part.stop - inner)
+    starts = np.arange(pieces[0].start, pieces[-1].stop - inner)
     wanted = _levels(reference, starts, inner)
-    active = wanted > max(_FLOOR, wanted.max() * 10 ** (-_QUIET_DB / 20))
+    active = wanted > _quiet(wanted)
     limit = wanted * 10 ** (-MISSING_DB / 20)
     missing = np.zeros(len(starts), dtype=bool)
-    for delays in _local_delays(starts + inner // 2, track):
-        missing |= active & (_levels(line, starts + delays, inner) < limit)
+    for piece, track in zip(pieces, tracks, strict=True):
+        own = (starts >= piece.start) & (starts < piece.stop)
+        for delays in _local_delays(starts[own] + inner // 2, track):
+            gone = _levels(line, starts[own] + delays, inner) < limit[own]
+            missing[own] |= active[own] & gone
     return _windows_of(starts[missing], inner)
 
 

@@ -1,11 +1,12 @@
 """The codec alone: what a call would sound like without network, jitter buffer and clocks."""
 
 from array import array
+from typing import Any
 
 import numpy as np
 import scipy.signal
 
-from callboard.media import codec
+from callboard.media.codec_set import CodecSet
 from callboard.media.rates import RateConverter
 from callboard_host.demo.chirp import Samples
 from callboard_host.demo.measure import RATE
@@ -15,11 +16,14 @@ _FRAMES_PER_S = 50
 _FULL_SCALE = 32768.0
 
 
-def codec_only(said: Samples, rate: int, codec_name: str, speaker_rate: int) -> Samples:
-    """`said` through the devices' own resamplers and codec, at measure.RATE, aligned with it."""
-    coder = codec.create(codec_name)
+def codec_only(said: Samples, rate: int, stream: dict[str, Any], speaker_rate: int) -> Samples:
+    """`said` through the devices' own resamplers and codec, at measure.RATE, aligned with it.
+
+    `stream`: how it is coded, as in PROTOCOL.md §4. What DTX leaves out is made up, as in a call.
+    """
+    coder, decoder = CodecSet().coder(stream), CodecSet().decoder(stream)
     down = RateConverter(rate, coder.rate)
-    up = RateConverter(coder.rate, speaker_rate)
+    up = RateConverter(decoder.rate, speaker_rate)
     payload = bytearray(coder.max_payload)
     coded = array("h", bytes(2 * coder.frame_samples))
     played = array("h", bytes(2 * (speaker_rate // _FRAMES_PER_S)))
@@ -31,7 +35,10 @@ def codec_only(said: Samples, rate: int, codec_name: str, speaker_rate: int) -> 
         frame = array("h", words[start : start + size].tobytes())
         down.convert(frame, size, coded)
         n = coder.encode(coded, payload, 0)
-        coder.decode(payload, 0, n, coded)
+        if coder.idle:
+            decoder.conceal(coded)
+        else:
+            decoder.decode(payload, 0, n, coded)
         up.convert(coded, coder.frame_samples, played)
         heard.extend(played)
     line = resample(np.array(heard) / _FULL_SCALE, speaker_rate, RATE)

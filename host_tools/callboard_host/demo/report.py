@@ -47,6 +47,7 @@ def rows(report: Report) -> list[tuple[str, str, str]]:
 
     return [
         both("frames sent", "frames_sent"),
+        both("frames of silence, not sent", "frames_idle"),
         both("frames received", "frames_received"),
         both("frames lost", "frames_lost"),
         both("mouth to ear p50 / p95 / max", "mouth_to_ear_ms", "ms"),
@@ -56,6 +57,17 @@ def rows(report: Report) -> list[tuple[str, str, str]]:
     ]
 
 
+def codec(call: dict[str, Any]) -> str:
+    """The codec of a call in a few words."""
+    coding = call["coding"]
+    if "rate" not in coding:
+        return show(call["codec"])
+    words = [call["codec"], f"{coding['rate'] // 1000} kHz"]
+    words.append(f"{coding['bitrate_bps'] / 1000:g} kb/s")
+    words += [name.upper() for name in ("fec", "dtx") if coding.get(name)]
+    return ", ".join(words)
+
+
 def facts(report: Report) -> list[tuple[str, str]]:
     """(what, value) of the board and the call as a whole."""
     board, call = report["board"], report["call"]
@@ -63,7 +75,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
     return [
         ("board", python),
         ("result", call["result"]),
-        ("codec", show(call["codec"])),
+        ("codec", codec(call)),
         ("set-up: button → phone rings", show(call["setup_ms"], "ms")),
         ("answer → audio", show(call["answer_to_audio_ms"], "ms")),
         ("duration", show(call["duration_ms"], "ms")),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from callboard.media import codec as codecs
 from callboard_host.demo import measure, plots
 from callboard_host.demo.bars import Report
 from callboard_host.demo.callfiles import CallEvents, Files
@@ -16,15 +17,15 @@ _COUNTERS = ("frames_lost", "frames_late", "frames_dropped", "concealed", "under
 
 def make(events: CallEvents, files: Files, plan: Plan, made: dict[str, Any]) -> Report:
     """The report of one call."""
-    codec = (events.first("phone", "answered") or {}).get("codec")
+    coded = coding(events)
     return {
         "format": FORMAT,
         **made,
         "board": board_facts(events),
         "call": call_facts(events),
         "media": {
-            "board_to_phone": direction(events, files, plan, "board", "phone", codec),
-            "phone_to_board": direction(events, files, plan, "phone", "board", codec),
+            "board_to_phone": direction(events, files, plan, "board", "phone", coded),
+            "phone_to_board": direction(events, files, plan, "phone", "board", coded),
         },
         "timeline": timeline(events),
     }
@@ -62,12 +63,25 @@ def call_facts(events: CallEvents) -> dict[str, Any]:
     return {
         "result": result(events),
         "reason": ended.get("reason"),
-        "codec": (events.first("phone", "answered") or {}).get("codec"),
+        "codec": coding(events).get("codec"),
+        "codec_name": codec_name(coding(events)),
+        "coding": {name: value for name, value in coding(events).items() if name != "codec"},
         "setup_ms": between(events.time_us("board", "button"), events.time_us("phone", "ringing")),
         "answer_to_audio_ms": max(times) if len(times) == 2 else None,
         "answer_to_audio_at_ms": audio,
         "duration_ms": between(answered, events.time_us("phone", "ended")),
     }
+
+
+def coding(events: CallEvents) -> dict[str, Any]:
+    """How the sound was coded: `codec`, and for Opus `rate`, `bitrate_bps`, `fec` and `dtx`."""
+    answered = events.first("phone", "answered") or {}
+    return {name: value for name, value in answered.items() if name not in ("event", "t_us")}
+
+
+def codec_name(stream: dict[str, Any]) -> str | None:
+    """Its name in `caps` (PROTOCOL.md §4); None without a codec."""
+    return codecs.best_for(stream).name if stream.get("codec") else None
 
 
 def between(start_us: int | None, end_us: int | None) -> float | None:
@@ -86,16 +100,22 @@ def result(events: CallEvents) -> str:
 
 
 def direction(
-    events: CallEvents, files: Files, plan: Plan, sender: str, receiver: str, codec: str | None
+    events: CallEvents,
+    files: Files,
+    plan: Plan,
+    sender: str,
+    receiver: str,
+    coded: dict[str, Any],
 ) -> dict[str, Any]:
     """What one direction of the sound was worth."""
     sent, received = events.stats(sender), events.stats(receiver)
     said = Recording.read(files.said(sender), sent["microphone_started_us"])
     heard = Recording.read(files.heard(receiver), received["speaker_started_us"])
-    reference = codec_only(said.samples, said.rate, codec or "pcmu", heard.rate)
+    reference = codec_only(said.samples, said.rate, coded or {"codec": "pcmu"}, heard.rate)
     found = measure.quality(said, heard, reference, plan)
     return {
         "frames_sent": sent["frames_sent"],
+        "frames_idle": sent["frames_idle"],
         "frames_received": received["frames_received"],
         "frames_lost": lost(sent, received),
         "frames_lost_where": {

@@ -41,10 +41,24 @@ class Plan:
         return self.speech_start_s + self.speech_s
 
     @property
+    def _stretches(self) -> tuple[list[float], list[float]]:
+        after_s = self.speech_end_s + _GUARD_S
+        return (
+            chirp.positions(self.lead_s, self.chirps_s),
+            chirp.positions(after_s, self.chirps_s),
+        )
+
+    @property
     def chirps(self) -> list[float]:
         """When the chirps sound."""
-        first = chirp.positions(self.lead_s, self.chirps_s)
-        return first + chirp.positions(self.speech_end_s + _GUARD_S, self.chirps_s)
+        before, after = self._stretches
+        return before + after
+
+    @property
+    def wakes(self) -> list[float]:
+        """When the chirps sound that nobody looks for."""
+        before, after = self._stretches
+        return chirp.wake(before) + chirp.wake(after)
 
     @property
     def total_s(self) -> float:
@@ -126,7 +140,7 @@ def microphone(speech: Samples, rate: int, plan: Plan) -> Samples:
     signal = np.zeros(round(plan.total_s * rate))
     at = round(plan.speech_start_s * rate)
     signal[at : at + len(speech)] += speech
-    chirp.mix_in(signal, rate, plan.chirps)
+    chirp.mix_in(signal, rate, plan.wakes + plan.chirps)
     return signal
 
 

@@ -6,4 +6,6 @@ import board
 
 from callboard import app
 
-sys.exit(app.run(board))
+status = app.run(board)
+if status is not None:  # after Ctrl-C a board goes on to its prompt: sys.exit() would restart it
+    sys.exit(status)

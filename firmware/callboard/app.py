@@ -1,20 +1,25 @@
 """The application: a button that calls somebody, on whatever board it is started.
 
 LED: off while there is no relay, blinking while a call is made or rings, on otherwise (ready, or
-talking; the far end is then heard). A press calls the configured user; another one hangs up. What
-fails is reported and tried again; nothing but `quit` ends it.
+talking; the far end is then heard). A press calls the first of the configured users; another one
+hangs up. What fails is reported and tried again; nothing but `quit` ends it. Without a complete
+configuration it waits to be provisioned (PROTOCOL.md §9) and then goes online.
 """
 
 import asyncio
 
 from . import __version__, codes, platform, port
+from .config import Config
 from .core.supervisor import Supervisor
 from .errors import CallboardError, NotRegistered, RemoteError
+from .serial.commands import Commands
+from .upkeep import Upkeep
 from .voip import call as calls
 from .voip.client import Client
 
 CLOSE_MS = 8000
 REFUSED_MS = 60000  # after the relay did not accept our key
+RESTART = 85  # exit status: the board is to be started again
 BOOT_COLLECT = 8192  # bytes: what loads now stays, and must not be scattered among garbage
 _EVENT_OF_STATE = {
     calls.CALLING: "calling",
@@ -24,7 +29,8 @@ _EVENT_OF_STATE = {
 
 
 def run(board):
-    """Run until the platform says quit. Returns the exit status: 1 when it could not start."""
+    """Run until the platform says quit. Returns the exit status: 1 when it could not start, None
+    after Ctrl-C, which is for Python's prompt."""
     port.collect_every(BOOT_COLLECT)
     try:
         hardware = platform.create(board)
@@ -36,7 +42,7 @@ def run(board):
         return asyncio.run(app.main())
     except KeyboardInterrupt:
         _close(app)
-        return 0
+        return None
 
 
 def _close(app):
@@ -64,6 +70,7 @@ class App:
         self._reason = None  # why the call ended that is not reported yet
         self._open = False
         self._status = 0
+        self._config = self._upkeep = self._commands = None
 
     async def main(self):
         """Bring everything up, and down again at the end. Returns the exit status."""
@@ -73,7 +80,7 @@ class App:
         self._emit("boot", fields)
         self._show()
         try:
-            self._init()
+            self._make_parts()
             self._tasks.start("connect", self._connect)
             self._tasks.start("console", self._console)
             await self._quit.wait()
@@ -84,13 +91,56 @@ class App:
             await self.close()
         return self._status
 
-    def _init(self):
-        hardware, client = self._hardware, self._client
-        client.init_system({"relay_url": self._settings.relay_url, "tls": hardware.tls()}, self)
-        client.init_data_model(self._properties_set)
-        codecs = self._settings.codecs
-        client.init_av(self, hardware.microphone(), hardware.speaker(), codecs)
+    def _make_parts(self):
+        """What the whole run needs. Raises CallboardError: then this board cannot start."""
+        hardware, settings = self._hardware, self._settings
+        hardware.tls()
         self._store = hardware.open_store()
+        self._config = Config(self._store, settings.defaults(), settings.trusts, settings.wifi)
+        self._sound = hardware.microphone(), hardware.speaker()
+        self._upkeep = Upkeep(
+            hardware, self._config, self._store, self._client, self.reconfigure, self.quit
+        )
+        self._commands = Commands(self._config, self._upkeep, hardware.clock)
+
+    def _init_client(self):
+        client = self._client
+        url = self._config.get("relay_url")
+        client.init_system({"relay_url": url, "tls": self._trust(url)}, self)
+        client.init_data_model(self._properties_set)
+        client.init_av(self, self._sound[0], self._sound[1], self._settings.codecs)
+
+    def _trust(self, url):
+        """What proves the relay: what was provisioned, or what the board came with."""
+        if not url.startswith("https:"):
+            return None
+        ca, leaf = self._config.get("ca"), self._config.get("leaf_sha256")
+        if not (ca or leaf):
+            return self._hardware.tls()
+        from .net.tls import client_context
+
+        return client_context(ca, leaf)
+
+    def quit(self, restart=False):
+        """End main(); `restart`: its status says that it is to be started again."""
+        if restart:
+            self._status = RESTART
+        self._quit.set()
+
+    async def reconfigure(self):
+        """The configuration has changed: go offline, and online with the new one."""
+        await self._tasks.stop("connect")
+        await self._down()
+        self._show()
+        self._tasks.start("connect", self._connect)
+
+    async def _down(self):
+        client = self._client
+        if client.level == "voip":
+            await client.exit_voip()
+        for level in ("av", "data_model", "system"):
+            if client.level == level:
+                getattr(client, "exit_" + level)()
 
     async def close(self):
         """Hang up, disconnect, switch the hardware off. Once; later calls do nothing."""
@@ -104,6 +154,7 @@ class App:
             task.cancel()
         self._hardware.close()
         self._log.info("switched off")
+        self._hardware.flush()
 
     async def _hurry(self, over):
         await self._hardware.clock.sleep_ms(CLOSE_MS)
@@ -111,14 +162,9 @@ class App:
         over.set()
 
     async def _leave(self, over):
-        client = self._client
         try:
             await self._tasks.stop("connect")
-            if client.level == "voip":
-                await client.exit_voip()
-            for level in ("av", "data_model", "system"):
-                if client.level == level:
-                    getattr(client, "exit_" + level)()
+            await self._down()
             await self._tasks.stop()
         except Exception as error:
             self._failed(error)
@@ -128,33 +174,49 @@ class App:
 
     async def _connect(self):
         """Get online, registered if need be. The link stays online by itself from then on."""
-        settings, client = self._settings, self._client
+        config, client = self._config, self._client
+        missing = config.missing()
+        if missing:
+            self._log.warn("to be provisioned: it lacks %s", ", ".join(missing))
+            self._emit("unprovisioned", {"missing": missing})
+            return  # reconfigure() starts this again
+        if client.level == "off":
+            self._init_client()
         if client.level != "voip":
-            await self._hardware.network_up()
+            await self._hardware.network_up(config.get("wifi_ssid"), config.get("wifi_password"))
             await self._init_voip()
-        if client.is_registered():
-            return
+        ticket = config.get("ticket")
+        if not client.is_registered():
+            await self._register(ticket)
+        elif ticket:
+            config.change({"ticket": None})  # it was used, and the power failed
+
+    async def _register(self, ticket):
         try:
-            if not settings.ticket:
-                raise NotRegistered("the device is not registered, and board.TICKET is empty")
-            await client.register(settings.ticket)
+            if not ticket:
+                raise NotRegistered("the device is not registered, and there is no ticket")
+            await self._client.register(ticket)
             self._emit("registered")
         except (NotRegistered, RemoteError) as error:
             self._failed(error)  # the same ticket would be refused again
-            self._log.error("it needs a (new) ticket and a restart")
+            self._log.error("it needs a (new) ticket")
+        self._config.change({"ticket": None})
 
     async def _init_voip(self):
         """Identity, key store, first connection. A refusal is not asked for again at once."""
-        it = self._settings
+        flavour, model_id, sn, wxa_appid = (
+            self._config.get(name) for name in ("flavour", "model_id", "sn", "wxa_appid")
+        )
         try:
-            await self._client.init_voip(it.flavour, self._store, it.model_id, it.sn, it.wxa_appid)
+            await self._client.init_voip(flavour, self._store, model_id, sn, wxa_appid)
         except RemoteError as error:
             self._failed(error)
             await self._hardware.clock.sleep_ms(REFUSED_MS)
             raise
 
     async def _console(self):
-        await self._hardware.read_console(self._button, self._quit.set, self._command)
+        hardware = self._hardware
+        await hardware.read_console(self._button, self.quit, self._command, self._commands)
 
     def _task_failed(self, name, error, delay_ms):
         self._failed(error)
@@ -166,6 +228,8 @@ class App:
         code = getattr(error, "code", codes.AVT_FAILED)
         message = getattr(error, "message", repr(error))
         self._log.error("%s (code %d)", message, code)
+        if self._upkeep is not None:
+            self._upkeep.error = code, message
         self._emit("error", {"code": code, "message": message})
 
     def _mended(self, what, error):
@@ -178,6 +242,8 @@ class App:
 
     def _button(self, action):
         self._emit("button", {"action": action})
+        if action == "long":
+            self._commands.button_held()
         if action != "press":
             return
         if self._client.call_state == calls.IDLE:
@@ -198,7 +264,8 @@ class App:
         self._button_task = asyncio.create_task(guarded())
 
     async def _call(self):
-        await self._client.call(self._settings.open_id)
+        users = self._config.get("users") or ("",)
+        await self._client.call(users[0])
 
     # --- lines typed ---
 
@@ -219,6 +286,7 @@ class App:
     # --- callbacks of the client ---
 
     def on_online(self, time_ms):
+        self._upkeep.error = None
         self._log.info("online")
         self._emit("online", {"time_ms": time_ms})
         self._show()
@@ -241,6 +309,7 @@ class App:
         self._log.info("call %s%s", state, ": " + reason if reason else "")
         if state in _EVENT_OF_STATE:
             self._emit(_EVENT_OF_STATE[state])
+        self._hardware.outlet.gentle = state != calls.IDLE
         if state == calls.TALKING:
             self._sounds = True
         elif state == calls.IDLE:

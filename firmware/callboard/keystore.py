@@ -154,7 +154,6 @@ class KeyStore:
         self._entries = entries
         self._writes += 1
 
-
     def _commit(self, changes):
         entries = dict(self._entries)
         for name, value in changes.items():

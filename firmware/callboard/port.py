@@ -9,14 +9,17 @@ import gc
 import hashlib
 import json
 import os
+import select
 import sys
 import time
 
 from .errors import InvalidArgument, TimedOut
 
 try:
+    import micropython
     from micropython import const
 except ImportError:
+    micropython = None
 
     def const(value):
         """MicroPython folds this at compile time."""
@@ -284,9 +287,9 @@ def tls_client_context(ca_der=None, leaf_sha256=None, check_leaf=None):
 
 
 async def stdin_reader():
-    """Standard input with `await reader.read(1)`: one byte, or b"" at its end."""
+    """A function `n = await read(buf)`: reads what there is, at least one byte; 0 at the end."""
     if not hasattr(asyncio, "StreamReaderProtocol"):
-        return asyncio.StreamReader(sys.stdin.buffer)
+        return _PolledStdin().read
     reader = asyncio.StreamReader()
     about, null = os.fstat(0), os.stat(os.devnull)
     if about.st_mode & 0o170000 == 0o100000 or about.st_rdev == null.st_rdev != 0:
@@ -295,4 +298,65 @@ async def stdin_reader():
     else:
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    return reader
+
+    async def read(buf):
+        try:
+            data = await reader.read(len(buf))
+        except OSError:  # a terminal that was closed
+            data = b""
+        buf[: len(data)] = data
+        return len(data)
+
+    return read
+
+
+class _PolledStdin:
+    """MicroPython's standard input. A read() of more than there is would block the board."""
+
+    def __init__(self):
+        self._stream = sys.stdin.buffer
+        self._reader = asyncio.StreamReader(self._stream)
+        self._poll = select.poll()
+        self._poll.register(self._stream, select.POLLIN)
+
+    async def read(self, buf):
+        try:
+            data = await self._reader.read(1)
+        except OSError:
+            return 0
+        n = 0
+        while data:
+            buf[n] = data[0]
+            n += 1
+            if n == len(buf) or not self._poll.poll(0):
+                break
+            data = self._stream.read(1)
+        return n
+
+
+class Stdout:
+    """Standard output in bytes, without waiting for whoever reads it."""
+
+    def __init__(self):
+        self._poll = select.poll()
+        self._poll.register(sys.stdout, select.POLLOUT)
+
+    def ready(self):
+        """Whether some bytes could be written now (64, as a rule)."""
+        return bool(self._poll.poll(0))
+
+    def write(self, data):
+        """Write bytes; returns how many were taken, perhaps 0. Raises OSError."""
+        if hasattr(os, "write"):
+            try:
+                return os.write(sys.stdout.fileno(), data)
+            except BlockingIOError:
+                return 0
+        return sys.stdout.buffer.write(data) or 0
+
+
+def own_ctrl_c(own):
+    """Take byte 0x03 on the console from MicroPython, which raises KeyboardInterrupt for it, or
+    give it back. Where there is an operating system below, that decides."""
+    if hasattr(micropython, "kbd_intr") and sys.platform not in ("linux", "darwin"):
+        micropython.kbd_intr(-1 if own else 3)

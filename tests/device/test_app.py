@@ -6,14 +6,13 @@ from fake_relay import FakeRelay, fixed_random
 from voip_bench import media, rtp_packet
 
 from callboard import codes, keystore
-from callboard.app import App
-from callboard.errors import InvalidArgument
+from callboard.app import RESTART, App
+from callboard.errors import CallboardError, InvalidArgument
 from callboard.keystore import RamDevice
 from callboard.log import Log
 from callboard.media.devices import NullMicrophone, NullSpeaker
 from callboard.platform import create
 from callboard.platform.settings import Settings
-from callboard.platform.unix import LINE_MAX, read_line
 from callboard.voip.client import Client
 from callboard.voip.registration import KEY_NAME
 from support import FakeClock, raises, settle
@@ -33,6 +32,17 @@ class BoardConstants:
     TICKET = "ticket-1"
 
 
+class Empty:
+    """The board.py of a board that is to be provisioned."""
+
+
+class Gate:
+    """The part of an Outlet that the application sees."""
+
+    gentle = False
+    dropped = 0
+
+
 class Hardware:
     """A platform whose lines the test writes and reads."""
 
@@ -44,6 +54,7 @@ class Hardware:
         self.events = []
         self.leds = []
         self.closed = 0
+        self.outlet = Gate()
         self.broken_microphone = False
         self.store = keystore.open(RamDevice(), identity=False)
         if registered:
@@ -58,7 +69,10 @@ class Hardware:
         if not self.leds or self.leds[-1] != state:
             self.leds.append(state)
 
-    async def read_console(self, on_button, on_quit, on_command):
+    name = "SCRIPTED"
+
+    async def read_console(self, on_button, on_quit, on_command, commands):
+        self.commands = commands
         self.press = lambda action="press": on_button(action)
         self.type = on_command
         await self._quit.wait()
@@ -67,7 +81,10 @@ class Hardware:
     def quit(self):
         self._quit.set()
 
-    async def network_up(self):
+    async def network_up(self, ssid, password):
+        pass
+
+    def flush(self):
         pass
 
     def tls(self):
@@ -117,6 +134,22 @@ class Rig:
         await settle()
         self.relay.push("voip.peer_ready", {})
         await settle()
+
+    async def ask(self, method, params):
+        """What a tool on the serial line asks."""
+        task = asyncio.create_task(self.hardware.commands.call(method, params))
+        for _ in range(100):
+            if task.done():
+                break
+            await self.clock.run(20)
+        return await task
+
+    async def refused(self, method, params):
+        try:
+            await self.ask(method, params)
+        except CallboardError as error:
+            return error
+        raise AssertionError(method + " was not refused")
 
     def names(self):
         return [name for name, fields in self.hardware.events]
@@ -316,6 +349,10 @@ class Answer:
         return self._body
 
 
+async def register(url, **options):
+    return Answer(200, {"device_key": "00" * 32})
+
+
 async def test_registers_with_its_ticket_first():
     tickets = []
 
@@ -383,27 +420,68 @@ async def test_cancelled_as_by_ctrl_c_it_leaves_cleanly():
     assert rig.relay.methods()[-1] == "call.hang_up" and rig.hardware.closed == 1
 
 
-class Typed:
-    """A console on which `data` was typed."""
+async def test_waits_to_be_provisioned_and_then_comes_online():
+    rig = Rig(registered=False, constants=Empty, post=register)
+    rig.task = asyncio.create_task(rig.app.main())
+    await rig.clock.run(5000)
+    missing = ["relay_url", "model_id", "sn", "wxa_appid"]
+    assert rig.fields("unprovisioned") == [{"missing": missing}] and rig.relay.attempts == 0
+    values = {"relay_url": "https://relay.test", "model_id": "doorbell", "sn": "SN1"}
+    values["wxa_appid"] = "wxdemo"
+    answer = await rig.ask("config.set", {"values": values})
+    assert answer["missing"] == ["ca"]  # https needs trust
+    values = {"leaf_sha256": "ab" * 32, "ticket": "ticket-9", "users": ["user1"]}
+    assert (await rig.ask("config.set", {"values": values}))["missing"] == []
+    await rig.clock.run(100)
+    rig.relay.push("voip.peer_ready", {})
+    await settle()
+    assert rig.names()[-3:] == ["registered", "online", "ready"]
+    status = await rig.ask("status", {})
+    assert status["state"] == "ready" and status["registered"] and not status["ticket"]
+    await rig.press()
+    assert rig.names()[-1] == "ringing"
+    refused = await rig.refused("config.set", {"values": {"sn": "SN2"}})
+    assert refused.code == codes.AVT_BUSY  # flash is not written in a call
+    await rig.off()
 
-    def __init__(self, data):
-        self._data = data
 
-    async def read(self, count):
-        assert count == 1  # more would block a board until it is there
-        byte, self._data = self._data[:1], self._data[1:]
-        return byte
+async def test_another_configuration_takes_effect_at_once():
+    rig = Rig()
+    await rig.boot()
+    attempts = rig.relay.attempts
+    answer = await rig.ask("config.set", {"values": {"relay_url": "https://relay.test:9000"}})
+    assert answer["changed"] == ["relay_url"]
+    await rig.clock.run(1000)
+    assert rig.relay.attempts == attempts + 1 and rig.hardware.leds[-1] == "on"
+    answer = await rig.ask("config.set", {"values": {"relay_url": "https://relay.test:9000"}})
+    assert answer["changed"] == [] and rig.relay.attempts == attempts + 1
+    await rig.ask("config.set", {"values": {"sn": "SN2"}})  # another device has another key
+    await rig.clock.run(1000)
+    assert (await rig.ask("status", {}))["registered"] is False
+    await rig.off()
 
 
-async def test_console_lines():
-    reader = Typed(b"button press\n\r\n  quit \n" + b"x" * 1000 + b"\n\xff\n\xc3\xa9\nrest")
-    lines = []
-    while True:
-        line = await read_line(reader)
-        if line is None:
+async def test_restart_is_an_exit_status():
+    rig = Rig()
+    await rig.boot()
+    await rig.ask("reboot", {})
+    for _ in range(100):  # it is the real clock that waits
+        if rig.task.done():
             break
-        lines.append(line)
-    assert lines == ["button press", "", "quit", "x" * LINE_MAX, "?", "é"]
+        await rig.clock.run(100)
+        await asyncio.sleep(0.02)
+    assert await rig.task == RESTART
+
+
+async def test_factory_reset_forgets_everything():
+    rig = Rig()
+    await rig.boot()
+    await rig.ask("config.set", {"values": {"wifi_ssid": "x", "wifi_password": "y"}})
+    await rig.clock.run(1000)
+    assert (await rig.refused("factory_reset", {})).code == codes.INVALID_ARGUMENT
+    await rig.ask("factory_reset", {"confirm": True})
+    assert rig.hardware.store.keys() == []
+    await rig.off()
 
 
 def test_only_known_boards_are_made():
@@ -431,11 +509,12 @@ def test_settings_name_what_is_wrong():
     assert settings.relay_leaf_sha256 == b"\xab" * 32
     assert settings.audio_rate == 16000 and settings.flavour == 0 and settings.ticket == "ticket-1"
     for name, value in (
-        ("RELAY_URL", None),
-        ("RELAY_CA", None),
+        ("RELAY_URL", 5),
         ("RELAY_CA", 5),
         ("RELAY_LEAF_SHA256", "abcd"),
-        ("MODEL_ID", None),
+        ("MODEL_ID", 5),
+        ("WIFI", [b"x"]),
+        ("WIFI", 5),
         ("SN", 5),
         ("FLAVOUR", 3),
         ("FLAVOUR", True),

@@ -20,14 +20,13 @@ class Settings:
     """
 
     def __init__(self, board):
-        self.relay_url = _text(board, "RELAY_URL", None)
+        self.relay_url = _text(board, "RELAY_URL", "", True)
         self.relay_ca = _text(board, "RELAY_CA", None, True)
         self.relay_leaf_sha256 = _digest(getattr(board, "RELAY_LEAF_SHA256", None))
-        if self.relay_url.startswith("https:") and not (self.relay_ca or self.relay_leaf_sha256):
-            raise InvalidArgument("board.RELAY_CA or RELAY_LEAF_SHA256 is needed for https://")
-        self.model_id = _text(board, "MODEL_ID", None)
-        self.sn = _text(board, "SN", None)
-        self.wxa_appid = _text(board, "WXA_APPID", None)
+        self.trusts = bool(self.relay_ca or self.relay_leaf_sha256)
+        self.model_id = _text(board, "MODEL_ID", "", True)
+        self.sn = _text(board, "SN", "", True)
+        self.wxa_appid = _text(board, "WXA_APPID", "", True)
         self.flavour = _number(board, "FLAVOUR", codes.FLAVOUR_FORMAL, 0, 2)
         self.ticket = _text(board, "TICKET", "")
         self.open_id = _text(board, "OPEN_ID", "")
@@ -43,6 +42,19 @@ class Settings:
         if output not in AUDIO_OUTPUTS:
             raise InvalidArgument("board.AUDIO_OUTPUT must be headset or speaker")
         self.loudspeaker = output == "speaker"
+        self.wifi = _networks(getattr(board, "WIFI", None))
+
+    def defaults(self):
+        """What a configuration that was not provisioned has: callboard.config's fields."""
+        return {
+            "relay_url": self.relay_url,
+            "model_id": self.model_id,
+            "sn": self.sn,
+            "wxa_appid": self.wxa_appid,
+            "flavour": self.flavour,
+            "ticket": self.ticket,
+            "users": [self.open_id] if self.open_id else None,
+        }
 
 
 def _text(board, name, default, optional=False):
@@ -59,6 +71,16 @@ def _number(board, name, default, low, high):
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise InvalidArgument("board.%s must be a number from %d to %d" % (name, low, high))
     return value
+
+
+def _networks(value):
+    """Wi-Fi networks around a virtual board: [(ssid, password, rssi in dBm)]; None: a wire."""
+    if value is None:
+        return None
+    try:
+        return [(bytes(ssid), bytes(password), int(rssi)) for ssid, password, rssi in value]
+    except (TypeError, ValueError):
+        raise InvalidArgument("board.WIFI must be a list of (ssid, password, rssi)")
 
 
 def _codecs(value):

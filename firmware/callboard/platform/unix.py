@@ -1,21 +1,24 @@
 """The virtual board: button and LED as console lines, WAV files as microphone and speaker.
 
 What a real board does with pins, this one does with lines. In: `button press`, `button release`,
-`button long`, `quit`, and what the application knows. Out: `led: on|off|blink`, log lines
-`L (ms) module: text`, and events: `@` and a JSON object
+`button long`, `quit`, and what the application and the console know. Out: `led: on|off|blink`, log
+lines `L (ms) module: text`, and events: `@` and a JSON object
 `{"event": name, "t_us": host time in µs since 1970, …}`.
 """
 
+import asyncio
 import json
-import sys
 import time
 
-from .. import keystore, port
-from ..errors import InvalidArgument
+from .. import __version__, keystore, port
+from ..errors import InvalidArgument, NetworkError
 from ..log import Log
+from ..serial.console import Console
+from ..serial.outlet import Outlet
 from .settings import Settings
 
-LINE_MAX = 128
+FLUSH_MS = 1000
+JOIN_MS = 200  # as if a radio had to be asked
 BUTTON_ACTIONS = ("press", "release", "long")
 
 
@@ -36,7 +39,10 @@ class Platform:
     def __init__(self, board):
         self.settings = Settings(board)
         self.clock = HostClock()
-        self.log = Log(print_line, self.clock)
+        stdout = port.Stdout()
+        self.outlet = Outlet(stdout.write, stdout.ready, self.clock)
+        self.log = Log(self.outlet.line, self.clock)
+        self._writer = None
         self._led = None
         self._devices = []
 
@@ -46,43 +52,69 @@ class Platform:
         """Print an event for a program that watches."""
         message = {"event": event, "t_us": time.time_ns() // 1000}
         message.update(fields or {})
-        print_line("@" + json.dumps(message))
+        self._print("@" + json.dumps(message))
 
     def led(self, state):
         """Show "on", "off" or "blink"; prints changes only."""
         if state != self._led:
             self._led = state
-            print_line("led: " + state)
+            self._print("led: " + state)
+
+    def _print(self, line):
+        self.outlet.line(line)
+        if self._writer is None:
+            self._writer = asyncio.create_task(self.outlet.run())
 
     # --- in ---
 
-    async def read_console(self, on_button, on_quit, on_command):
-        """Read lines until `quit` or the end of input: `on_button(action)`, then `on_quit()`.
+    async def read_console(self, on_button, on_quit, on_command, commands):
+        """Read what comes in until `quit` or the end of input: `on_button(action)`, `on_quit()`.
 
-        `on_command(line)` gets what is neither; False: it does not know it.
+        `on_command(line)` gets what is neither; False: it does not know it. The rest is for
+        `commands`, a serial.commands.Commands.
         """
-        log = self.log.module("console")
-        reader = await port.stdin_reader()
-        while True:
-            line = await read_line(reader)
-            if line is None or line == "quit":
-                break
+
+        def take(line):
             word, _, action = line.partition(" ")
+            if line == "quit":
+                return None
             if word == "button" and action in BUTTON_ACTIONS:
                 on_button(action)
-            elif line and not on_command(line):
-                log.warn("not a command: %s", line)
+                return True
+            return on_command(line)
+
+        info = ("callboard", __version__, self.name, "callboard board")
+        log = self.log.module("console")
+        console = Console(commands, self.outlet, self.clock, log, info, take)
+        await console.run(await port.stdin_reader())
         on_quit()
 
     # --- parts ---
 
-    async def network_up(self):
-        """The host's network is there already."""
+    async def network_up(self, ssid=None, password=None):
+        """Join a network, if this board has Wi-Fi: one of board.WIFI. Raises NetworkError."""
+        networks = self.settings.wifi
+        if networks is None:
+            return
+        await self.clock.sleep_ms(JOIN_MS)
+        if ssid is None:
+            raise NetworkError("no Wi-Fi network is configured")
+        for known, key, _rssi in networks:
+            if known == ssid:
+                if key != (password or b""):
+                    raise NetworkError("the Wi-Fi network refused the password")
+                return
+        raise NetworkError("the Wi-Fi network is not to be found")
+
+    async def scan(self):
+        """Wi-Fi networks around: [(ssid bytes, rssi in dBm, needs a password)]."""
+        await self.clock.sleep_ms(JOIN_MS)
+        return [(ssid, rssi, bool(key)) for ssid, key, rssi in self.settings.wifi or ()]
 
     def tls(self):
         """Trust for the relay: its CA, its leaf, or None for http:// addresses."""
         settings = self.settings
-        if not settings.relay_url.startswith("https:"):
+        if not settings.trusts:
             return None
         if settings.relay_leaf_sha256 is not None:
             return port.tls_client_context(leaf_sha256=settings.relay_leaf_sha256)
@@ -127,29 +159,8 @@ class Platform:
         for device in devices:
             device.close()
 
-
-async def read_line(reader):
-    """The next line without its end; None at the end of input. What exceeds LINE_MAX is cut off.
-
-    Byte by byte: on MicroPython a readline() would block the board until the line is complete.
-    """
-    line = b""
-    while True:
-        byte = await reader.read(1)
-        if not byte:
-            return None
-        if byte == b"\n":
-            break
-        if len(line) < LINE_MAX:
-            line += byte
-    try:
-        return str(line, "utf-8").strip()
-    except UnicodeError:
-        return "?"  # reported as no command
-
-
-def print_line(line):
-    """Write one line to standard output at once."""
-    sys.stdout.write(line + "\n")
-    if hasattr(sys.stdout, "flush"):
-        sys.stdout.flush()
+    def flush(self):
+        """Let everything out that was printed, at the end."""
+        if self._writer is not None:
+            self._writer.cancel()
+        self.outlet.flush(FLUSH_MS)

@@ -1,0 +1,129 @@
+"""What a board can tell about itself and do to itself: status, self-test, network, restart."""
+
+import asyncio
+
+from . import __version__, keystore, port
+from .errors import CallboardError
+from .port import ticks_diff, ticks_ms
+from .voip import call as calls
+from .voip.registration import KEY_NAME, KEY_SIZE
+
+RESTART_AFTER_MS = 500  # until the answer has left
+_TEST_NAME = "self_test"
+
+
+class Upkeep:
+    """`hardware` the platform, `config` a Config in `store`, `client` the voip Client.
+
+    `await reconfigure()` puts a changed configuration into effect; `quit(restart)` ends the
+    application. `error`: (code, sentence) of what went wrong last, None once it is online.
+    """
+
+    def __init__(self, hardware, config, store, client, reconfigure, quit):
+        self._hardware = hardware
+        self._config = config
+        self._store = store
+        self._client = client
+        self._quit = quit
+        self._booted = ticks_ms()
+        self.reconfigure = reconfigure
+        self.error = None
+
+    def identity(self):
+        """Who this is: what a tool asks first."""
+        about = port.implementation()
+        about["protocol"] = 1
+        about["firmware"] = __version__
+        about["board"] = self._hardware.name
+        about["model_id"] = self._config.get("model_id")
+        about["sn"] = self._config.get("sn")
+        return about
+
+    def status(self):
+        """How it is: state, what is missing, the last error, counters."""
+        missing = self._config.missing()
+        error = self.error
+        return {
+            "state": self._state(missing),
+            "missing": missing,
+            "registered": self.registered(),
+            "ticket": bool(self._config.get("ticket")),
+            "error": {"code": error[0], "message": error[1]} if error else None,
+            "uptime_ms": ticks_diff(ticks_ms(), self._booted),
+            "heap_used": port.heap_used(),
+            "lines_lost": self._hardware.outlet.dropped,
+            "sn": self._config.get("sn"),
+            "relay_url": self._config.get("relay_url"),
+        }
+
+    def _state(self, missing):
+        """ "unprovisioned", "offline", "online", "ready", or the call's state."""
+        if self.in_call():
+            return self._client.call_state
+        if self._client.online:
+            return "ready" if self._client.ready else "online"
+        return "unprovisioned" if missing else "offline"
+
+    def registered(self):
+        """True when the device has its key."""
+        return len(self._store.get(KEY_NAME) or b"") == KEY_SIZE
+
+    def in_call(self):
+        """True while a call is made, rings or runs."""
+        return self._client.call_state != calls.IDLE
+
+    def addresses(self):
+        """Texts for Improv: where to go now; none."""
+        return ()
+
+    async def scan(self):
+        """Wi-Fi networks: [(ssid bytes, rssi in dBm, needs a password)]."""
+        return await self._hardware.scan()
+
+    async def join(self, ssid, password):
+        """Join a Wi-Fi network. Raises NetworkError."""
+        await self._hardware.network_up(ssid, password)
+
+    def restart(self):
+        """Start again soon."""
+
+        async def later():
+            await port.sleep_ms(RESTART_AFTER_MS)
+            self._quit(True)
+
+        self._restarting = asyncio.create_task(later())
+
+    # --- self-test ---
+
+    async def self_test(self):
+        """[{"name", "ok", "says"}], one for each part that can be tried without a call."""
+        results = []
+        for name, test in (
+            ("random", self._test_random),
+            ("key store", self._test_store),
+            ("relay", self._test_relay),
+        ):
+            try:
+                says = await test()
+                results.append({"name": name, "ok": True, "says": says})
+            except CallboardError as error:
+                results.append({"name": name, "ok": False, "says": error.message})
+        return results
+
+    async def _test_random(self):
+        if port.random_bytes(16) == port.random_bytes(16):
+            raise CallboardError("the random generator repeats itself")
+        return "different numbers"
+
+    async def _test_store(self):
+        self._store.put(_TEST_NAME, port.random_bytes(8))
+        self._store.delete(_TEST_NAME)
+        stats = self._store.stats()
+        return "%d values, %d of %d bytes" % (stats["keys"], stats["used"], keystore.SIZE_MAX)
+
+    async def _test_relay(self):
+        if self._client.online:
+            return "connected to %s" % self._config.get("relay_url")
+        if self._config.missing():
+            raise CallboardError("not provisioned: %s" % ", ".join(self._config.missing()))
+        raise CallboardError(self.error[1] if self.error else "not connected")

@@ -139,6 +139,21 @@ def test_a_delay_that_changes_in_a_pause_harms_nothing(ms, longer):
     assert result.mouth_to_ear_ms["max"] == pytest.approx(max(93.0, after), abs=1.0)
 
 
+def test_a_short_word_at_the_end_has_a_delay_of_its_own():
+    """150 ms of quiet sound, cut off by the end of the speech, 20 ms later than the rest."""
+    plan = speech.Plan(speech_s=3.0, chirps_s=1.0)
+    voiced = voice(3.0)
+    voiced[round(2.5 * RATE) :] = 0
+    voiced[round(2.85 * RATE) :] = 0.1 * voiced[RATE : RATE + len(voiced) - round(2.85 * RATE)]
+    before = measure.Recording(speech.microphone(voiced, RATE, plan), RATE, 0)
+    at = round((plan.speech_start_s + 2.7) * RATE)
+    after = measure.Recording(np.insert(before.samples, at, np.zeros(320)), RATE, 0)
+    result = measure.quality(before, after, before.samples, plan)
+    assert result.missing_at_s == []
+    late = [delay for at, delay in result.delay_track if delay > 10 and at < plan.speech_end_s]
+    assert late and all(delay == pytest.approx(20.0, abs=0.1) for delay in late)
+
+
 def test_a_delay_that_changes_within_a_syllable_costs_intelligibility():
     at = middle_of_a_syllable()
 

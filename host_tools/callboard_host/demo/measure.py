@@ -147,9 +147,8 @@ def _quiet(levels: Samples) -> float:
 def delay_tracks(
     reference: Samples, line: Samples, pieces: list[slice], delay: int
 ) -> list[list[tuple[int, int]]]:
-    """The delay over each utterance; one that is too quiet to tell has that of its neighbour."""
-    loud = 0.3 * np.sqrt(np.mean(reference[pieces[0].start : pieces[-1].stop] ** 2))
-    tracks = [delay_track(reference, line, piece, delay, loud) for piece in pieces]
+    """The delay over each utterance; one that is not recognised has that of its neighbour."""
+    tracks = [delay_track(reference, line, piece, delay) for piece in pieces]
     known = [track[-1][1] for track in tracks if track] or [delay]
     before = known[0]
     for piece, track in zip(pieces, tracks, strict=True):
@@ -160,11 +159,12 @@ def delay_tracks(
 
 
 def delay_track(
-    reference: Samples, line: Samples, part: slice, delay: int, loud: float
+    reference: Samples, line: Samples, part: slice, delay: int
 ) -> list[tuple[int, int]]:
-    """The delay, [(middle of a block, delay)] in samples, where the sound is at least `loud`."""
+    """The delay over an utterance where there is sound: [(middle of a block, delay)], samples."""
     block, near = round(_BLOCK_S * RATE), round(_TRACK_NEAR_S * RATE)
     block = min(block, part.stop - part.start)
+    loud = max(_FLOOR, 0.3 * np.sqrt(np.mean(reference[part] ** 2)))
     track = []
     for at in range(part.start, part.stop - block + 1, round(_HOP_S * RATE)):
         piece = reference[at : at + block]

@@ -44,9 +44,9 @@ class Bursts(NullMicrophone):
         pcm.noise_init(self._noise, 1)
         self._level = level
         self._turn = 0
-        period = rate // 100
+        period, half = rate // 100, rate // 200
         self._wave = array(
-            "h", [24000 * abs(i % period - period // 2) // period - 6000 for i in range(self.frame)]
+            "h", [24000 * abs(i % period - half) // period - 6000 for i in range(self.frame)]
         )
 
     def _fill(self, frame):

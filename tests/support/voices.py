@@ -239,7 +239,33 @@ def offset_of(piece, line, near, reach):
     return low + best, float(score[best])
 
 
-def segments(said, length_s=6.0, rate=RATE):
-    """Starts of pieces that cover `said`, in samples."""
-    step = round(length_s * rate)
-    return [(start, said[start : start + step]) for start in range(0, len(said) - step + 1, step)]
+_BLOCK, _INNER, _NEAR = round(0.320 * RATE), round(0.016 * RATE), round(0.015 * RATE)
+
+
+def missing_windows(reference, line, at):
+    """Where in `reference` 20 ms are missing in `line`, in which it begins at `at`: in samples.
+
+    A window is missing when its inner 16 ms are 20 dB too quiet, with the delay of its own block
+    of 320 ms and those of the blocks beside it (corrections shift what follows by some ms).
+    """
+    line = np.concatenate([np.zeros(_NEAR), line, np.zeros(len(reference))])[at:]
+    starts = range(0, len(reference) - _BLOCK + 1, _BLOCK // 2)
+    blocks = [reference[start : start + _BLOCK] for start in starts]
+    shifts = [
+        offset_of(b, line, i + _NEAR, _NEAR)[0] - i for i, b in zip(starts, blocks, strict=True)
+    ]
+    wanted, heard = _power(reference), _power(line)
+    voice = np.flatnonzero(wanted > max(wanted.max() / 3000, 3000.0))
+    missing = np.ones(len(voice), dtype=bool)
+    own = np.clip(voice // (_BLOCK // 2), 0, len(shifts) - 1)
+    for beside in (-1, 0, 1):
+        shift = np.array(shifts)[np.clip(own + beside, 0, len(shifts) - 1)]
+        missing &= heard[np.clip(voice + shift, 0, len(heard) - 1)] < wanted[voice] / 100
+    places = voice[missing]
+    return [int(place) for place in places[np.diff(places, prepend=-_BLOCK) > _INNER]]
+
+
+def _power(samples):
+    """Of the inner window that begins at each sample."""
+    total = np.cumsum(np.concatenate([[0.0], samples.astype(float) ** 2]))
+    return (total[_INNER:] - total[:-_INNER]) / _INNER

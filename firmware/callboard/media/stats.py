@@ -121,7 +121,7 @@ class KeptMeter:
         self._looks += 1
 
     def growth(self):
-        """Bytes, negative when less is kept; None on CPython, and before 2 * LOOKS looks."""
-        if self._looks < 2 * LOOKS:
+        """Bytes, negative when less is kept; None on CPython, and before LOOKS + 1 looks."""
+        if self._looks <= LOOKS:
             return None
         return min(self._last) - min(self._first)

@@ -8,7 +8,7 @@ registers itself with `register` and gets its place in PREFERENCE. An object cod
 each direction: it keeps state; `encode=False` or `decode=False` saves what that direction needs.
 """
 
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, ProtocolError
 from ..native import opus as native_opus
 from ..native import pcm as pcm_native
 from .plc import Repeater
@@ -45,15 +45,19 @@ def best_for(stream, allowed=PREFERENCE):
     """The codec class for a stream description (PROTOCOL.md §4).
 
     The best of the names `allowed` that is no wider than the stream's `rate`; the narrowest where
-    all are wider. InvalidArgument when none of them has the stream's codec.
+    all are wider. InvalidArgument when none of them has the stream's codec; ProtocolError when the
+    rate is none.
     """
     here = names()
     found = [_codecs[name] for name in PREFERENCE if name in allowed and name in here]
     found = [codec for codec in found if codec.wire_name == stream.get("codec")]
     if not found:
         raise InvalidArgument("codec %r is not one of %s" % (stream.get("codec"), allowed))
+    rate = stream.get("rate", found[0].rate)
+    if not isinstance(rate, int) or isinstance(rate, bool) or not 8000 <= rate <= 48000:
+        raise ProtocolError("rate of a stream must be 8000 to 48000")
     for codec in found:
-        if codec.rate <= stream.get("rate", codec.rate):
+        if codec.rate <= rate:
             break
     return codec
 

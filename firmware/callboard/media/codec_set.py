@@ -35,10 +35,12 @@ class CodecSet:
         return missing
 
     def _memory_of(self, codec_class):
-        """Best first: what the first of a wire name needs serves the others."""
+        """What the best codec of a wire name needs, it serves the others, too."""
         wire_name = codec_class.wire_name
         if wire_name not in self._memory:
-            self._memory[wire_name] = codec_class.reserve()
+            classes = [codec.find(name) for name in self.names]
+            best = [each for each in classes if each.wire_name == wire_name][0]
+            self._memory[wire_name] = best.reserve()
         return self._memory[wire_name]
 
     def coder(self, stream):

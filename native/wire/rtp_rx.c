@@ -227,11 +227,11 @@ static int count(rx_t *rx, int32_t ahead) {
 static void update_jitter(rx_t *rx, uint32_t timestamp, int32_t arrival_ms) {
     int32_t pause_ms = (int32_t)(((uint32_t)arrival_ms - rx->last_arrival) & ARRIVAL_MASK);
     if (rx->last_arrival != NO_ARRIVAL && pause_ms <= MAX_PAUSE_MS) {
-        int32_t rate = (int32_t)rx->clock_rate;
-        int32_t off = pause_ms * rate / 1000 - (int32_t)(timestamp - rx->last_ts);
-        off = off < 0 ? -off : off;
+        uint32_t rate = rx->clock_rate;
+        uint32_t off = (uint32_t)pause_ms * rate / 1000 - (timestamp - rx->last_ts);
+        off = off > INT32_MAX ? 0 - off : off; /* its magnitude, for differences of half the range, too */
         off = off < rate ? off : rate;
-        rx->jitter_q4 += (uint32_t)off - ((rx->jitter_q4 + 8) >> 4);
+        rx->jitter_q4 += off - ((rx->jitter_q4 + 8) >> 4);
     }
     rx->last_arrival = (uint32_t)arrival_ms;
     rx->last_ts = timestamp;

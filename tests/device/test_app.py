@@ -11,6 +11,7 @@ from callboard.errors import CallboardError, InvalidArgument
 from callboard.keystore import RamDevice
 from callboard.log import Log
 from callboard.media.devices import NullMicrophone, NullSpeaker
+from callboard.native import opus
 from callboard.platform import create
 from callboard.platform.settings import Settings
 from callboard.voip.client import Client
@@ -217,6 +218,35 @@ async def test_a_call_from_button_to_button():
     assert rig.fields("stats")[0]["frames_received"] == 20
     assert rig.relay.methods().count("call.hang_up") == 1
     assert await rig.off() == 0
+
+
+async def test_mute_and_levels_are_typed():
+    rig = Rig()
+    await rig.boot()
+    type_line = rig.hardware.type
+    assert type_line("mute on") and type_line("levels")
+    assert rig.fields("mute") == [{"on": True}] and rig.fields("levels") == [{}]
+    await rig.press()
+    await rig.answer()
+    await rig.clock.run(100)
+    assert rig.app._client.mute and type_line("levels")
+    levels = rig.fields("levels")[-1]
+    assert levels["send"] == -127 and -127 <= levels["receive"] <= 0
+    assert type_line("mute off") and not rig.app._client.mute
+    for line in ("mute", "mute perhaps", "MUTE ON", "levels 3", "sing"):
+        assert not type_line(line), line
+    assert rig.fields("mute") == [{"on": True}, {"on": False}]
+    assert await rig.off() == 0
+
+
+async def test_the_board_says_what_it_may_code_in():
+    for codecs in (["pcmu"], None):
+        rig = Rig(constants=changed(CODECS=codecs))
+        await rig.boot()
+        caps = rig.relay.hellos[-1]["caps"]
+        assert caps[-2:] == ["pcmu", "media-ws"]
+        assert ("opus" in caps) == (codecs is None and opus is not None)
+        assert await rig.off() == 0
 
 
 async def test_far_end_hangs_up_rejects_or_does_not_answer():
@@ -523,6 +553,10 @@ def test_settings_name_what_is_wrong():
         ("AUDIO_RATE", "8000"),
         ("AUDIO_PPM", 5000),
         ("AUDIO_OUTPUT", "loud"),
+        ("CODECS", "pcmu"),
+        ("CODECS", ["mp3"]),
+        ("CODECS", ["pcmu", 5]),
+        ("CODECS", 7),
     ):
         error = raises(InvalidArgument, Settings, changed(**{name: value}))
         assert name in error.message, error.message

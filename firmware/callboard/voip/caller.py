@@ -107,7 +107,8 @@ class Caller:
             session = self._av.prepare(params.get("media"), self._link.transport)
         except ProtocolError as error:
             raise InvalidArgument(error.message)
-        except MemoryError:
+        except MemoryError as error:
+            self._report("no memory for the sound of a call", error)
             asyncio.create_task(self.hang_up())
             raise CallboardError("this device has no memory for the sound of the call")
         self.call.answer(call_id, visitor)

@@ -33,7 +33,7 @@ class BoardConfig:
     """What a virtual board is. Rates in Hz; `ppm`: how much too fast its audio clock is."""
 
     run_dir: Path
-    relay_url: str
+    relay_url: str = ""
     ca_path: Path | None = None
     model_id: str = "doorbell"
     sn: str = "SN0001"
@@ -48,6 +48,8 @@ class BoardConfig:
     audio_rate: int = 16000
     ppm: int = 0
     codecs: tuple[str, ...] | None = None  # names of PROTOCOL.md §4; None: those of board.json
+    blank: bool = False  # told nothing of relay and identity: to be provisioned
+    wifi: tuple[tuple[bytes, bytes, int], ...] | None = None  # (ssid, password, dBm) around it
 
 
 def constants(config: BoardConfig) -> dict[str, Any]:
@@ -56,7 +58,7 @@ def constants(config: BoardConfig) -> dict[str, Any]:
     def text(path: Path | None) -> str | None:
         return str(path.resolve()) if path else None
 
-    return {
+    known = {
         "RELAY_URL": config.relay_url,
         "RELAY_CA": text(config.ca_path),
         "MODEL_ID": config.model_id,
@@ -64,6 +66,10 @@ def constants(config: BoardConfig) -> dict[str, Any]:
         "WXA_APPID": config.wxa_appid,
         "OPEN_ID": config.open_id,
         "TICKET": config.ticket,
+    }
+    return {
+        **({} if config.blank else known),
+        "WIFI": list(config.wifi) if config.wifi is not None else None,
         "DATA_PATH": str((config.run_dir / "flash").resolve()),
         "MICROPHONE": text(config.microphone),
         "SPEAKER": text(config.speaker),

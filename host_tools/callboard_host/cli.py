@@ -9,6 +9,7 @@ import typer
 import callboard
 from callboard_host import board_options, errors
 from callboard_host.relay import commands as relay_commands
+from callboard_host.serial_line import commands as serial_commands
 
 _EXITS = "\n\n".join(f"{code}  {meaning}" for code, meaning in errors.EXIT_MEANINGS.items())
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 relay_commands.register(app)
+serial_commands.register(app)
 
 _PHONE_STATE = Path.home() / ".config" / "callboard" / "phone.json"
 
@@ -104,7 +106,9 @@ def phone_command(
 
 @app.command("board")
 def board_command(
-    relay: Relay,
+    relay: Annotated[
+        str, typer.Option(help="Its relay; without one it waits to be provisioned.")
+    ] = "",
     ca: Ca = None,
     run_dir: Annotated[Path, typer.Option(help="The board's own directory.")] = Path("board"),
     python: board_options.Python = board_options.PythonName.micropython,
@@ -123,9 +127,13 @@ def board_command(
     events: Annotated[
         bool, typer.Option("--events", help="Print events as @{json} lines.")
     ] = False,
+    pty: Annotated[
+        bool, typer.Option("--pty", help="Put its console on a pseudo-terminal.")
+    ] = False,
+    link: Annotated[Path | None, typer.Option(help="Symbolic link to that, with --pty.")] = None,
 ) -> None:
-    """A virtual board: Enter presses its button; `button long` and `quit` are words it knows."""
-    from callboard_host import board, running
+    """A virtual board: Enter presses its button; `help` lists the words it knows."""
+    from callboard_host import board, board_pty, running
 
     config = board.BoardConfig(
         run_dir=run_dir,
@@ -144,7 +152,10 @@ def board_command(
         audio_rate=rate,
         ppm=ppm,
         codecs=board_options.codec_names(codecs),
+        blank=not relay,
     )
+    if pty:
+        raise typer.Exit(board_pty.run(config, link))
     raise typer.Exit(running.run(board.run_interactively(config, events)))
 
 

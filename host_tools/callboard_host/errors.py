@@ -24,6 +24,7 @@ EXIT_CERTIFICATE = 5
 EXIT_FILE = 6
 EXIT_IN_USE = 7
 EXIT_NOT_BUILT = 8
+EXIT_NO_BOARD = 9
 EXIT_INTERRUPTED = 130
 
 EXIT_MEANINGS = {
@@ -36,6 +37,7 @@ EXIT_MEANINGS = {
     EXIT_FILE: "a file cannot be read, written or understood",
     EXIT_IN_USE: "a port or a directory is in use by another program",
     EXIT_NOT_BUILT: "something has to be built or fetched first",
+    EXIT_NO_BOARD: "the board on the serial line does not answer",
     EXIT_INTERRUPTED: "interrupted by Ctrl-C",
 }
 

@@ -32,7 +32,7 @@ Token = Annotated[
         show_default=False,
     ),
 ]
-_DATA = Path("callboard-relay")
+DATA = Path("callboard-relay")
 
 
 class WrongAdminToken(errors.HostError):
@@ -60,7 +60,7 @@ def register(app: typer.Typer) -> None:
 
 
 def relay_command(
-    data: DataDir = _DATA,
+    data: DataDir = DATA,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 0,
     tls: Annotated[bool, typer.Option("--tls/--no-tls", help="HTTPS with an own CA.")] = True,
@@ -95,7 +95,7 @@ def relay_command(
 
 
 def rotate_command(
-    data: DataDir = _DATA,
+    data: DataDir = DATA,
     database: Annotated[str, typer.Option(help="SQLAlchemy URL; default: a file in --data.")] = "",
 ) -> None:
     """Seal the device keys under a new relay master key; the relay must be stopped."""
@@ -108,7 +108,7 @@ def rotate_command(
 def ticket_command(
     model_id: Annotated[str, typer.Argument(help="Device type.")],
     sn: Annotated[str, typer.Argument(help="Serial number.")],
-    data: DataDir = _DATA,
+    data: DataDir = DATA,
     relay: Url = "",
     token: Token = "",
     ca: Ca = None,
@@ -122,7 +122,7 @@ def ticket_command(
 def invite_command(
     wxa_appid: Annotated[str, typer.Argument(help="The app the user is of.")],
     name: Annotated[str, typer.Argument(help="What the user is called.")],
-    data: DataDir = _DATA,
+    data: DataDir = DATA,
     relay: Url = "",
     token: Token = "",
     ca: Ca = None,
@@ -138,7 +138,7 @@ def authorise_command(
     open_id: Annotated[str, typer.Argument(help="The user.")],
     model_id: Annotated[str, typer.Argument(help="Device type.")],
     sn: Annotated[str, typer.Argument(help="Serial number.")],
-    data: DataDir = _DATA,
+    data: DataDir = DATA,
     relay: Url = "",
     token: Token = "",
     ca: Ca = None,
@@ -149,7 +149,7 @@ def authorise_command(
 
 
 def devices_command(
-    data: DataDir = _DATA,
+    data: DataDir = DATA,
     relay: Url = "",
     token: Token = "",
     ca: Ca = None,
@@ -173,7 +173,7 @@ def devices_command(
 def add_model_command(
     model_id: Annotated[str, typer.Argument(help="1-64 of [A-Za-z0-9_-].")],
     name: Annotated[str, typer.Option(help="What people call it.")] = "",
-    data: DataDir = _DATA,
+    data: DataDir = DATA,
     relay: Url = "",
     token: Token = "",
     ca: Ca = None,
@@ -186,7 +186,7 @@ def add_model_command(
 def add_app_command(
     wxa_appid: Annotated[str, typer.Argument(help="1-64 of [A-Za-z0-9_-].")],
     name: Annotated[str, typer.Option(help="What people call it.")] = "",
-    data: DataDir = _DATA,
+    data: DataDir = DATA,
     relay: Url = "",
     token: Token = "",
     ca: Ca = None,
@@ -210,8 +210,8 @@ def _ask(
     """Ask the relay one thing. Raises HostError, RemoteError, NetworkError."""
     from .admin_client import AdminClient, is_wrong_token
 
-    url, ca_path = (relay, ca) if relay else _from_data(data, ca)
-    secret = token or _token_from_data(data)
+    url, ca_path = (relay, ca) if relay else facts(data, ca)
+    secret = token or _tokenfacts(data)
 
     async def ask() -> T:
         async with AdminClient(url, secret, ca_path) as admin:
@@ -226,7 +226,23 @@ def _ask(
         raise
 
 
-def _from_data(data: Path, ca: Path | None) -> tuple[str, Path | None]:
+class Admin:
+    """The admin interface for other verbs: a relay by its data directory, or by address."""
+
+    def __init__(self, data: Path, relay: str, token: str, ca: Path | None):
+        self._relay = data, relay, token, ca
+
+    def ticket(self, model_id: str, sn: str) -> str:
+        """A new SnTicket."""
+        return _ask(lambda admin: admin.ticket(model_id, sn), *self._relay)["ticket"]
+
+    def authorise(self, open_id: str, model_id: str, sn: str) -> None:
+        """Let a device call a user."""
+        _ask(lambda admin: admin.authorise(open_id, model_id, sn), *self._relay)
+
+
+def facts(data: Path, ca: Path | None) -> tuple[str, Path | None]:
+    """(URL, CA file) of the relay that runs on a data directory. Raises BadInput."""
     path = data / FACTS_FILE
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
@@ -240,7 +256,7 @@ def _from_data(data: Path, ca: Path | None) -> tuple[str, Path | None]:
         raise errors.BadInput(f"{path} cannot be used: {error}", "give --relay") from error
 
 
-def _token_from_data(data: Path) -> str:
+def _tokenfacts(data: Path) -> str:
     path = data / ADMIN_TOKEN_FILE
     try:
         return path.read_text(encoding="ascii").strip()

@@ -1,0 +1,117 @@
+"""A virtual board behind a pseudo-terminal: for `callboard provision`, `log` and mpremote.
+
+The board has the terminal's one end for its console, programs open the other end by its path. A
+board that restarts itself (`reboot`) is started again, as silicon would be.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import IO
+
+from callboard.app import RESTART
+from callboard_host import board
+from callboard_host.errors import HostError, NotBuilt
+from callboard_host.process import die_with_parent
+
+_GOODBYE_S = 3.0
+
+
+class PtyBoard:
+    """Boots when made; use it as a context manager. `path` is what to open.
+
+    Raises NotBuilt, BadInput, and HostError where there are no pseudo-terminals.
+    """
+
+    def __init__(self, config: board.BoardConfig, errors: IO[bytes] | None = None):
+        board.write_board_py(config)
+        self._argv, self._environment = board.command(config)
+        self._run_dir = config.run_dir
+        self._errors = errors
+        try:
+            import tty
+
+            self._board_end, self._other_end = os.openpty()
+            tty.setraw(self._other_end)
+        except (ImportError, AttributeError, OSError) as error:
+            raise HostError(
+                f"this system has no pseudo-terminal for the board: {error}"
+            ) from error
+        self.path = os.ttyname(self._other_end)
+        self.boots = 0
+        self._boot()
+
+    def __enter__(self) -> "PtyBoard":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _boot(self) -> None:
+        parent = os.getpid()
+        try:
+            self.process = subprocess.Popen(
+                self._argv,
+                stdin=self._board_end,
+                stdout=self._board_end,
+                stderr=self._errors if self._errors is not None else self._board_end,
+                env={**os.environ, **self._environment},
+                cwd=self._run_dir,
+                start_new_session=True,
+                preexec_fn=lambda: die_with_parent(parent),
+            )
+        except OSError as error:
+            text = f"cannot start {self._argv[0]}: {error.strerror}"
+            raise NotBuilt(text, "run `make setup`") from error
+        self.boots += 1
+
+    def running(self) -> bool:
+        """Whether it runs; starts it again when it wanted that."""
+        status = self.process.poll()
+        if status == RESTART:
+            self._boot()
+            return True
+        return status is None
+
+    def wait(self) -> int:
+        """Until it ends by itself; its exit status."""
+        while self.running():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.2)
+        return self.process.returncode
+
+    def reset(self) -> None:
+        """What the reset button does: it loses its power at once, and boots."""
+        self.process.kill()
+        self.process.wait()
+        self._boot()
+
+    def stop(self) -> None:
+        """Switch it off and close the terminal."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(_GOODBYE_S)
+        self.process.kill()
+        self.process.wait()
+        for end in (self._board_end, self._other_end):
+            with contextlib.suppress(OSError):
+                os.close(end)
+
+
+def run(config: board.BoardConfig, link: Path | None = None) -> int:
+    """Boot it and tell where it is; `link` is made a symbolic link to that. Its exit status."""
+    with PtyBoard(config) as virtual:
+        if link is not None:
+            link.unlink(missing_ok=True)
+            link.symlink_to(virtual.path)
+        print(f"board: its serial line is {link or virtual.path}", flush=True)
+        try:
+            return virtual.wait()
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            if link is not None:
+                link.unlink(missing_ok=True)

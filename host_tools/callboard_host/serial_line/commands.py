@@ -1,0 +1,274 @@
+"""The verbs for a board on a serial line: provision, log."""
+
+import json
+import sys
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from callboard.errors import InvalidArgument
+from callboard_host.errors import EXIT_FAILED, BadInput
+from callboard_host.relay import commands as relay_commands
+
+from .port import BAUD
+
+PortName = Annotated[
+    str,
+    typer.Argument(
+        metavar="PORT", help="/dev/ttyUSB0, COM3, socket://host:port, rfc2217://…, loop://"
+    ),
+]
+Baud = Annotated[int, typer.Option(help="Bits per second, where the port has such a thing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print results as JSON.")]
+_RESULTS = ".results.jsonl"
+
+
+class Level(Enum):
+    """Levels of a board's log."""
+
+    D = "D"
+    I = "I"  # noqa: E741
+    W = "W"
+    E = "E"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command."""
+    app.command("provision")(provision_command)
+    app.command("log")(log_command)
+
+
+def provision_command(
+    port: PortName,
+    relay: Annotated[str, typer.Option(help="The relay's address for the board.")] = "",
+    ca: Annotated[Path | None, typer.Option(help="The relay's CA (PEM or DER).")] = None,
+    model_id: Annotated[str, typer.Option(help="Device type.")] = "",
+    sn: Annotated[str, typer.Option(help="Serial number.")] = "",
+    wxa_appid: Annotated[str, typer.Option(help="The app that it talks to.")] = "",
+    user: Annotated[
+        list[str] | None, typer.Option(help="openId that its button calls; repeat it.")
+    ] = None,
+    wifi: Annotated[str, typer.Option(help="Its Wi-Fi network; hex:00ff for any bytes.")] = "",
+    wifi_password_file: Annotated[
+        Path | None, typer.Option(help="Or CALLBOARD_WIFI_PASSWORD, or a prompt.")
+    ] = None,
+    ticket: Annotated[
+        bool, typer.Option("--ticket", help="Ask for an SnTicket, or CALLBOARD_TICKET.")
+    ] = False,
+    ticket_file: Annotated[Path | None, typer.Option(help="An SnTicket in a file.")] = None,
+    issue_ticket: Annotated[
+        bool, typer.Option("--issue-ticket", help="Get a ticket from the relay (--data).")
+    ] = False,
+    data: relay_commands.DataDir = relay_commands.DATA,
+    token: relay_commands.Token = "",
+    pin_file: Annotated[
+        Path | None, typer.Option(help="PIN of a locked board; or CALLBOARD_PIN.")
+    ] = None,
+    set_pin: Annotated[
+        bool, typer.Option("--set-pin", help="Lock it with a PIN: prompt, CALLBOARD_NEW_PIN.")
+    ] = False,
+    batch: Annotated[
+        Path | None, typer.Option(help="Many boards: CSV with sn, port, model_id, users, ….")
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Result file of --batch; default: beside it.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Register anew what is registered or done.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Until it is online.")] = True,
+    timeout: Annotated[float, typer.Option(min=1, max=600, help="Seconds for that.")] = 60.0,
+    next_board: Annotated[
+        float, typer.Option(min=1, help="Seconds to wait for the next board of a batch.")
+    ] = 300.0,
+    baud: Baud = BAUD,
+    as_json: Json = False,
+) -> None:
+    """Tell a board its network, its relay and who it is, and see it come online.
+
+    Run it again after any failure: it changes only what differs. With --issue-ticket the relay's
+    address and CA come from its data directory, and the users are authorised to be called.
+    """
+    from . import batch as batches
+    from . import provision
+
+    say = _say(as_json)
+    relay_url, ca_path = relay, ca
+    if issue_ticket and not relay:
+        relay_url, known_ca = relay_commands.facts(data, ca)
+        ca_path = ca or known_ca
+    admin = relay_commands.Admin(data, relay_url, token, ca_path) if issue_ticket else None
+    plan = _plan(relay_url, ca_path, model_id, sn, wxa_appid, user, wifi).but(
+        **_secrets(wifi, wifi_password_file, ticket, ticket_file, pin_file, set_pin)
+    )
+    options: dict[str, Any] = {
+        "issue_ticket": admin.ticket if admin else None,
+        "again": again,
+        "wait": wait,
+        "register_s": timeout,
+        "progress": say,
+    }
+
+    def one(url: str, its_plan: Any) -> Any:
+        result = provision.open_and_provision(url, baud, its_plan, **options)
+        if admin is not None and result.registered:
+            for open_id in its_plan.users:
+                admin.authorise(open_id, result.model_id, result.sn)
+        return result
+
+    if batch is None:
+        result = one(port, plan)
+        print(json.dumps(result.json()) if as_json else _sentence(result))
+        return
+    finished: set[str] = set()
+
+    def next_row(row: batches.Row, its_plan: Any) -> Any:
+        url = row.port or port
+        if not row.port:
+            say(f"plug in the board for {row.sn}")
+            batches.wait_for_other_board(url, baud, finished, row.sn, next_board)
+        result = one(url, its_plan)
+        finished.add(result.sn)
+        return result
+
+    counts = batches.run_batch(
+        batches.read_rows(batch),
+        results or batch.with_name(batch.name + _RESULTS),
+        plan,
+        next_row,
+        again=again,
+        report=lambda row, entry: _report(entry, as_json),
+    )
+    summary = ", ".join(f"{count} {name}" for name, count in counts.items())
+    print(json.dumps(counts) if as_json else summary)
+    if counts["failed"]:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _say(as_json: bool) -> Callable[[str], None]:
+    """Progress goes to stderr, so that the result stands alone on stdout."""
+    return (lambda text: None) if as_json else (lambda text: print(text, file=sys.stderr))
+
+
+def _plan(
+    relay: str,
+    ca: Path | None,
+    model_id: str,
+    sn: str,
+    wxa_appid: str,
+    users: list[str] | None,
+    wifi: str,
+) -> Any:
+    from .plan import Plan, read_ca, wifi_name
+
+    return Plan(
+        relay_url=relay or None,
+        ca=read_ca(ca) if ca else None,
+        model_id=model_id or None,
+        sn=sn or None,
+        wxa_appid=wxa_appid or None,
+        users=tuple(users or ()),
+        wifi_ssid=wifi_name(wifi) if wifi else None,
+    )
+
+
+def _secrets(
+    wifi: str,
+    wifi_password_file: Path | None,
+    ticket: bool,
+    ticket_file: Path | None,
+    pin_file: Path | None,
+    set_pin: bool,
+) -> dict[str, Any]:
+    from .secrets_input import read_secret
+
+    found: dict[str, Any] = {}
+    if wifi:
+        found["wifi_password"] = read_secret(
+            f"password of {wifi} (empty: none)", "CALLBOARD_WIFI_PASSWORD", wifi_password_file
+        )
+    if ticket or ticket_file:
+        found["ticket"] = _text(
+            "the ticket", read_secret("SnTicket", "CALLBOARD_TICKET", ticket_file)
+        )
+    pin = read_secret("PIN", "CALLBOARD_PIN", pin_file, prompt=False)
+    found["pin"] = _text("the PIN", pin) if pin else None
+    if set_pin:
+        new = read_secret("new PIN", "CALLBOARD_NEW_PIN", None, twice=True)
+        found["new_pin"] = _text("the new PIN", new)
+    return found
+
+
+def _text(what: str, value: bytes | None) -> str:
+    if not value:
+        raise InvalidArgument(f"{what} is wanted, but neither file nor environment gives it")
+    try:
+        return value.decode()
+    except UnicodeError:
+        raise InvalidArgument(f"{what} is no text") from None
+
+
+def _sentence(result: Any) -> str:
+    known = "registered" if result.registered else "not registered yet"
+    return f"{result.model_id}/{result.sn} on {result.port}: {result.state}, {known}"
+
+
+def _report(entry: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(entry), flush=True)
+        return
+    what = entry["state"] if entry["ok"] else f"FAILED: {entry['error']}"
+    print(f"{entry['sn']}: {what}", flush=True)
+
+
+def log_command(
+    port: PortName,
+    level: Annotated[Level, typer.Option(help="This level and above: D, I, W, E.")] = Level.D,
+    module: Annotated[list[str] | None, typer.Option(help="Only this one; repeat it.")] = None,
+    grep: Annotated[str, typer.Option(help="Only lines in which this is found (regex).")] = "",
+    output: Annotated[Path | None, typer.Option(help="Write to this file, too.")] = None,
+    max_size: Annotated[
+        int, typer.Option(min=1000, help="Bytes of the file before it is turned over.")
+    ] = 10_000_000,
+    keep: Annotated[int, typer.Option(min=0, max=99, help="Old files to keep.")] = 5,
+    timestamps: Annotated[
+        bool, typer.Option("--timestamps/--no-timestamps", help="The host's time.")
+    ] = True,
+    show_events: Annotated[bool, typer.Option("--events", help="Show event lines.")] = False,
+    colour: Annotated[
+        bool | None, typer.Option("--colour/--no-colour", help="Default: on a terminal.")
+    ] = None,
+    reconnect: Annotated[
+        bool, typer.Option("--reconnect/--once", help="Go on after a pulled cable.")
+    ] = True,
+    seconds: Annotated[
+        float | None, typer.Option("--for", min=0.1, help="Stop after these seconds.")
+    ] = None,
+    lines: Annotated[int | None, typer.Option(min=1, help="Stop after these lines.")] = None,
+    baud: Baud = BAUD,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines, here and there.")] = False,
+) -> None:
+    """Show what a board says, until Ctrl-C; goes on when it resets or its cable is pulled."""
+    from . import log, screen
+
+    wanted = log.Filter(level.value, module or (), grep)
+    sinks: list[log.Sink] = [
+        screen.JsonSink() if as_json else screen.ScreenSink(colour, timestamps, show_events)
+    ]
+    file = log.FileSink(output, max_size, keep, as_json) if output else None
+    if file:
+        sinks.append(file)
+    try:
+        log.capture(
+            port, sinks, wanted, baud=baud, reconnect=reconnect, seconds=seconds, lines=lines
+        )
+    except KeyboardInterrupt:
+        pass  # how one leaves it
+    except BrokenPipeError as error:
+        raise BadInput("nobody reads our output any more") from error
+    finally:
+        if file:
+            file.close()

@@ -1,0 +1,312 @@
+"""What a board says: lines taken apart, filtered, shown, kept; through resets and pulled cables.
+
+capture("/dev/ttyUSB0", sinks, Filter(level="W"))
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from callboard.core.backoff import Backoff
+from callboard.serial import framing
+from callboard_host import events
+from callboard_host.errors import BadInput
+
+from .port import BAUD, PortFailed, SerialPort
+
+LEVELS = "DIWE"
+_LINE_MAX = 65536
+_LOG_LINE = re.compile(r"([DIWE]) \((\d+)\) ([\w.-]+): (.*)", re.S)
+_LOST = re.compile(r"(\d+) lines lost here")
+_FLUSH_S = 0.5  # a line without an end is shown after this long
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line. `level` "" and `module` "" for what is no log line; `note` what we say ourselves.
+
+    `time_s` is the host's, seconds since 1970, when its end arrived; `ms` the board's own.
+    """
+
+    time_s: float
+    text: str
+    level: str = ""
+    module: str = ""
+    ms: int | None = None
+    event: dict[str, Any] | None = None
+    cut: bool = False
+    note: bool = False
+
+    def json(self) -> dict[str, Any]:
+        """For JSON lines: members that say nothing are left out."""
+        members = {
+            "time": _iso(self.time_s),
+            "level": self.level,
+            "module": self.module,
+            "ms": self.ms,
+            "text": self.text,
+            "event": self.event,
+            "cut": self.cut,
+            "note": self.note,
+        }
+        kept = ("time", "text")
+        return {name: value for name, value in members.items() if value or name in kept}
+
+
+def _iso(time_s: float) -> str:
+    return datetime.fromtimestamp(time_s).astimezone().isoformat(timespec="milliseconds")
+
+
+def parse(line: bytes, cut: bool = False, time_s: float | None = None) -> Record:
+    """A Record of a line from the board."""
+    now = time.time() if time_s is None else time_s
+    text = line.decode("utf-8", "replace")
+    found = _LOG_LINE.fullmatch(text)
+    if found:
+        level, ms, module, rest = found.groups()
+        return Record(now, rest, level, module, int(ms), cut=cut)
+    return Record(now, text, event=events.parse(text), cut=cut)
+
+
+class Filter:
+    """Which records pass: `level` and above, of `modules` (all when empty), matching `pattern`.
+
+    What is no log line (a traceback, an event) has no level and no module: these two do not stop
+    it. Our own notes always pass. Raises BadInput for a bad pattern.
+    """
+
+    def __init__(self, level: str = "D", modules: Iterable[str] = (), pattern: str = ""):
+        if level not in LEVELS:
+            raise BadInput(f"level {level!r} is not one of {', '.join(LEVELS)}")
+        self._lowest = LEVELS.index(level)
+        self._modules = frozenset(modules)
+        try:
+            self._pattern = re.compile(pattern) if pattern else None
+        except re.error as error:
+            raise BadInput(f"--grep is no regular expression: {error}") from error
+
+    def passes(self, record: Record) -> bool:
+        """Whether to show it."""
+        if record.note:
+            return True
+        if record.level and LEVELS.index(record.level) < self._lowest:
+            return False
+        if record.module and self._modules and record.module not in self._modules:
+            return False
+        return self._pattern is None or bool(self._pattern.search(record.text))
+
+
+class Sink(Protocol):
+    """Where records go."""
+
+    def write(self, record: Record) -> None: ...
+
+
+def plain(record: Record, timestamps: bool = True) -> str:
+    """A record as one line of text."""
+    stamp = _iso(record.time_s) + " " if timestamps else ""
+    if record.note:
+        return f"{stamp}--- {record.text} ---"
+    head = f"{record.level} ({record.ms}) {record.module}: " if record.level else ""
+    return stamp + head + record.text + (" [cut]" if record.cut else "")
+
+
+class FileSink:
+    """A file that is turned over at `max_bytes`: FILE, FILE.1 … FILE.`keep`, the oldest goes.
+
+    `as_json`: JSON lines. Raises BadInput when it cannot be written.
+    """
+
+    def __init__(self, path: Path, max_bytes: int, keep: int, as_json: bool = False):
+        self._path = path
+        self._max_bytes = max_bytes
+        self._keep = keep
+        self._as_json = as_json
+        self._open()
+
+    def _open(self) -> None:
+        try:
+            self._file = self._path.open("ab")
+        except OSError as error:
+            raise BadInput(f"cannot write {self._path}: {error.strerror}") from error
+
+    def write(self, record: Record) -> None:
+        """Add a line; it is in the file when this returns."""
+        text = json.dumps(record.json(), ensure_ascii=False) if self._as_json else plain(record)
+        data = text.encode("utf-8", "replace") + b"\n"
+        try:
+            if self._file.tell() and self._file.tell() + len(data) > self._max_bytes:
+                self._turn_over()
+            self._file.write(data)
+            self._file.flush()
+        except OSError as error:
+            raise BadInput(f"cannot write {self._path}: {error.strerror}") from error
+
+    def _turn_over(self) -> None:
+        self._file.close()
+        for number in range(self._keep, 0, -1):
+            older = self._numbered(number - 1)
+            if older.exists():
+                older.replace(self._numbered(number))
+        if not self._keep:
+            self._path.unlink(missing_ok=True)
+        self._open()
+
+    def _numbered(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}") if number else self._path
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+@dataclass
+class Counts:
+    """What a capture saw. `lost` lines are those the board says it had no room for."""
+
+    lines: int = 0
+    shown: int = 0
+    boots: int = 0
+    disconnects: int = 0
+    lost: int = 0
+    damaged: int = 0
+
+
+class Capture(framing.Handler):
+    """Reads one port until told to stop; opens it again when it went away.
+
+    `open_port()` opens it, as SerialPort does; `sinks` get what `keep` lets pass. `silent_s`:
+    while it cannot be opened, it is tried again after 0.1 s, later every 2 s.
+    """
+
+    def __init__(
+        self,
+        open_port: Callable[[], Any],
+        sinks: Iterable[Sink],
+        keep: Filter,
+        reconnect: bool = True,
+    ):
+        self._open_port = open_port
+        self._sinks = list(sinks)
+        self._filter = keep
+        self._reconnect = reconnect
+        self.counts = Counts()
+        self._decoder = framing.Decoder(self, _LINE_MAX, salvage=True)
+        self._heard = 0.0
+
+    def run(self, seconds: float | None = None, lines: int | None = None) -> Counts:
+        """Until `seconds` are over or `lines` were shown; for ever when both are None.
+
+        Raises PortFailed when it cannot be opened at first, or went away and is not to be
+        opened again.
+        """
+        deadline = None if seconds is None else time.monotonic() + seconds
+        port = self._open_port()
+        try:
+            while not self._over(deadline, lines):
+                try:
+                    self._read(port)
+                except PortFailed as error:
+                    port.close()
+                    self._finish_line()
+                    if not self._reconnect:
+                        raise
+                    port = self._again(error, deadline)
+                    if port is None:
+                        break
+        finally:
+            if port is not None:
+                port.close()
+            self._finish_line()
+            self.counts.damaged = self._decoder.damaged
+        return self.counts
+
+    def _over(self, deadline: float | None, lines: int | None) -> bool:
+        if lines is not None and self.counts.shown >= lines:
+            return True
+        return deadline is not None and time.monotonic() >= deadline
+
+    def _read(self, port: Any) -> None:
+        data = port.read()
+        now = time.monotonic()
+        if data:
+            self._heard = now
+            self._decoder.feed(data, len(data), int(now * 1000) & 0x3FFFFFFF)
+        elif self._decoder.partial and now - self._heard > _FLUSH_S:
+            self._finish_line()
+
+    def _finish_line(self) -> None:
+        """A line that got no end is shown as far as it came."""
+        partial = self._decoder.partial
+        self._decoder = _fresh(self, self._decoder)
+        if partial:
+            self.on_line(partial, True)
+
+    def _again(self, why: PortFailed, deadline: float | None) -> Any:
+        """The port, opened again; None when the time is over."""
+        self.counts.disconnects += 1
+        self._note(f"disconnected: {why.message}")
+        gone = time.monotonic()
+        backoff = Backoff(first_ms=100, limit_ms=2000)
+        while deadline is None or time.monotonic() < deadline:
+            time.sleep(backoff.next_ms() / 1000)
+            try:
+                port = self._open_port()
+            except PortFailed:
+                continue
+            self._note(f"connected again after {time.monotonic() - gone:.1f} s; lines are missing")
+            return port
+        return None
+
+    # --- from the decoder ---
+
+    def on_line(self, line: bytes, cut: bool) -> None:
+        if not line and not cut:
+            return
+        record = parse(line, cut)
+        self.counts.lines += 1
+        if record.event and record.event["event"] == "boot":
+            self.counts.boots += 1
+            reason = record.event.get("reset", "reason unknown")
+            self._note(f"the board started ({reason})")
+        if record.module == "log" and (found := _LOST.fullmatch(record.text)):
+            self.counts.lost += int(found[1])
+        self._show(record)
+
+    def _note(self, text: str) -> None:
+        self._show(Record(time.time(), text, note=True))
+
+    def _show(self, record: Record) -> None:
+        if not self._filter.passes(record):
+            return
+        if not record.note:
+            self.counts.shown += 1
+        for sink in self._sinks:
+            sink.write(record)
+
+
+def _fresh(handler: framing.Handler, old: framing.Decoder) -> framing.Decoder:
+    """A decoder in the middle of nothing that goes on counting."""
+    new = framing.Decoder(handler, _LINE_MAX, salvage=True)
+    new.damaged, new.lost = old.damaged, old.lost
+    return new
+
+
+def capture(
+    url: str,
+    sinks: Iterable[Sink],
+    keep: Filter,
+    *,
+    baud: int = BAUD,
+    reconnect: bool = True,
+    seconds: float | None = None,
+    lines: int | None = None,
+) -> Counts:
+    """Capture what the board on the port `url` says: see Capture.run()."""
+    watch = Capture(lambda: SerialPort(url, baud), sinks, keep, reconnect)
+    return watch.run(seconds, lines)

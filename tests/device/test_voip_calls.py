@@ -180,6 +180,9 @@ async def test_answer_without_memory_for_the_sound_hangs_up():
     assert answer[0].code == codes.AVT_FAILED and "memory" in answer[0].message
     assert bench.relay.requests[-1] == ("call.hang_up", {"call_id": call_id})
     assert bench.client.is_busy() == 0
+    assert [what for what, error in bench.reports if "5120 bytes" in str(error)] == [
+        "no memory for the sound of a call"
+    ]
     await bench.close()
 
 

@@ -5,16 +5,18 @@
  * rumble, which no small speaker plays. For each block:
  *
  *   1. The sound to be heard: the loudest block of the reference in the last HANG_MS and the next
- *      block (if known: the gain may begin to fall before the sound comes); it decays at DECAY_DB_S.
+ *      block (if known: the gain may begin to fall before the sound comes); then it decays.
  *   2. The echo to be expected: that plus the path's gain.
  *   3. Learning the path's gain: in windows of 0.3 s of loud reference, the largest ratio of capture
  *      to sound. The gain goes to the second smallest of 16 windows: a near voice pauses that often,
  *      an echo does not. (The smallest would be a window in which the room took little of the voice.)
- *   4. The attenuation that takes the echo RETURN_DB below the sound, but not further below what can
+ *   4. Learning the decay: what is captured while the sound decays should not exceed the echo. If it
+ *      does, but not so far that somebody speaks, the sound decays more slowly from now on.
+ *   5. The attenuation that takes the echo RETURN_DB below the sound, but not further below what can
  *      be heard (FLOOR_DBOV, or the far end's own loudness less RETURN_DB and 5 dB).
- *   5. The allowance for double talk: by how much the capture exceeds the expected echo opens the gain
+ *   6. The allowance for double talk: by how much the capture exceeds the expected echo opens the gain
  *      again, at once; it closes with delay.
- *   6. The gain follows in a ramp. */
+ *   7. The gain follows in a ramp. */
 #include "duck.h"
 #include "logarithm.h"
 #include "pcm.h"
@@ -39,8 +41,15 @@
 #define NEAR_PEAK 1020     /* 12 dB: and not further below the far end's usual level */
 #define PATH_FALL 510      /* 6 dB: by no more the path's gain falls at the end of a window, */
 #define PATH_RISE 255      /* 3 dB: or rises */
-#define TAIL 425           /* 5 dB, see 4. */
-#define PEAK_FALL 1        /* per block: 2.4 dB/s */
+#define TAIL 425           /* 5 dB, see 5. */
+#define PEAK_FALL 1        /* per block: 2.4 dB/s, */
+#define NOISE_RISE 1       /* likewise */
+#define OVER_NOISE 510     /* 6 dB: a capture to learn the decay from */
+/* Levels per block in Q8 of themselves, that is Q16: */
+#define MIN_DECAY 2048     /* 19 dB/s: a church */
+#define MAX_DECAY 16384    /* 150 dB/s */
+#define DECAY_LESS 384     /* learnt from a block above the expected echo */
+#define DECAY_MORE 8       /* and from one below */
 
 #define UNITY_Q15 32768
 #define OPEN 256
@@ -50,7 +59,7 @@ enum {
     WORD_MAGIC, WORD_RATE, WORD_PARAMETERS,
     WORD_CAPTURE_LOW = WORD_PARAMETERS + PCM_DUCK_START_DB + 1, WORD_REFERENCE_LOW,
     WORD_SOUND, WORD_PEAK, WORD_PATH, WORD_WINDOW_LENGTH, WORD_WINDOW_MAX, WORD_WINDOW_INDEX,
-    WORD_NEAR, WORD_NEAR_HOLD, WORD_GAIN, WORD_RING_INDEX,
+    WORD_NEAR, WORD_NEAR_HOLD, WORD_GAIN, WORD_RING_INDEX, WORD_DECAY, WORD_NOISE,
     WORDS
 };
 #define RING_AT (4 * WORDS)
@@ -61,14 +70,15 @@ typedef char duck_state_has_the_size_announced[WINDOWS_AT + 2 * WINDOWS == PCM_D
 /* Lowest and highest value of the words after the rate: what pcm_duck_set accepts, and what the rest
  * can become. A state outside them is refused, so that no sum below overflows. */
 static const int32_t limits[WORDS - WORD_PARAMETERS][2] = {
-    { 20, 80 }, { 0, 80 }, { 1, BLOCK_MS }, { 0, 200 }, { 20, 2000 }, { 0, 40 }, { 1, 40 }, { 0, 1000 },
+    { 20, 80 }, { 0, 80 }, { 1, BLOCK_MS }, { 0, 200 }, { 20, 150 }, { 0, 40 }, { 1, 40 }, { 0, 1000 },
     { -90, -30 }, { -60, 20 },
     { -(1 << 23), (1 << 23) - 1 }, { -(1 << 23), (1 << 23) - 1 },
     { 0, MAX_LEVEL }, { 0, MAX_LEVEL }, { MIN_PATH, MAX_PATH }, { 0, WINDOW_BLOCKS - 1 }, { MIN_PATH, MAX_PATH },
     { 0, WINDOWS - 1 },
     { 0, OPEN }, { 0, 1000 / BLOCK_MS }, { 0, UNITY_Q15 }, { 0, RING - 1 },
+    { MIN_DECAY, MAX_DECAY }, { 0, MAX_LEVEL },
 };
-static const int16_t defaults[] = { 60, 70, 4, 80, 150, 6, 4, 250, -78, 10 };
+static const int16_t defaults[] = { 60, 70, 4, 80, 95, 6, 4, 250, -78, 10 };
 
 static int32_t word(const uint8_t *state, int index) {
     return (int32_t)cb_le32(state + 4 * index);
@@ -124,8 +134,13 @@ static int valid(const uint8_t *state, size_t state_size) {
     return 1;
 }
 
-/* Forget what was learnt: assume START_DB. */
-static void begin_to_learn(uint8_t *state) {
+/* Assume DECAY_DB_S. */
+static void begin_with_decay(uint8_t *state) {
+    set_word(state, WORD_DECAY, from_db(parameter_of(state, PCM_DUCK_DECAY_DB_S)) * 256 / BLOCKS_PER_S);
+}
+
+/* Forget what was learnt of the path: assume START_DB. */
+static void begin_with_path(uint8_t *state) {
     int32_t path = between(from_db(parameter_of(state, PCM_DUCK_START_DB)), MIN_PATH, MAX_PATH);
     set_word(state, WORD_PATH, path);
     set_word(state, WORD_WINDOW_LENGTH, 0);
@@ -149,7 +164,9 @@ int32_t pcm_duck_init(uint8_t *state, size_t state_size, int32_t rate) {
         set_word(state, WORD_PARAMETERS + i, defaults[i]);
     }
     set_word(state, WORD_GAIN, UNITY_Q15);
-    begin_to_learn(state);
+    set_word(state, WORD_NOISE, MAX_LEVEL);
+    begin_with_decay(state);
+    begin_with_path(state);
     return 0;
 }
 
@@ -163,7 +180,9 @@ int32_t pcm_duck_set(uint8_t *state, size_t state_size, int32_t parameter, int32
     }
     set_word(state, WORD_PARAMETERS + parameter, value);
     if (parameter == PCM_DUCK_START_DB) {
-        begin_to_learn(state);
+        begin_with_path(state);
+    } else if (parameter == PCM_DUCK_DECAY_DB_S) {
+        begin_with_decay(state);
     }
     return 0;
 }
@@ -200,20 +219,26 @@ static int32_t block_level(uint8_t *state, int low, const uint8_t *pcm, int32_t 
     return sum < (uint32_t)block ? 0 : (pcm_log2_q12(sum) - pcm_log2_q12((uint32_t)block)) >> 4;
 }
 
-/* 1.: take the reference's level (or the next block's), return the sound to be heard. */
-static int32_t follow_sound(uint8_t *state, int32_t level) {
+/* 1.: take the reference's level (or the next block's), return the loudest of the last HANG_MS. */
+static int32_t follow_reference(uint8_t *state, int32_t level) {
     uint8_t *ring = state + RING_AT;
     int32_t index = word(state, WORD_RING_INDEX);
+    int32_t recent = 0;
     set_sample(ring, index, level);
-    int32_t fall = from_db(parameter_of(state, PCM_DUCK_DECAY_DB_S)) / BLOCKS_PER_S;
-    int32_t sound = larger(word(state, WORD_SOUND) - fall, 0);
     for (int32_t back = parameter_of(state, PCM_DUCK_HANG_MS) / BLOCK_MS, i = index; back >= 0; back--) {
-        sound = larger(sound, sample_at(ring, i));
+        recent = larger(recent, sample_at(ring, i));
         i = i == 0 ? RING - 1 : i - 1;
     }
     set_word(state, WORD_RING_INDEX, index + 1 == RING ? 0 : index + 1);
+    return recent;
+}
+
+/* 1.: the sound to be heard, which is the recent one or decays. */
+static int32_t follow_sound(uint8_t *state, int32_t recent) {
+    int32_t decayed = word(state, WORD_SOUND) - ((word(state, WORD_DECAY) + 128) >> 8);
+    int32_t sound = larger(recent, decayed);
     set_word(state, WORD_SOUND, sound);
-    set_word(state, WORD_PEAK, larger(larger(word(state, WORD_PEAK) - PEAK_FALL, 0), sound));
+    set_word(state, WORD_PEAK, larger(word(state, WORD_PEAK) - PEAK_FALL, sound));
     return sound;
 }
 
@@ -239,12 +264,12 @@ static void close_window(uint8_t *state) {
     set_word(state, WORD_PATH, path + between(second - path, -PATH_FALL, PATH_RISE));
 }
 
-/* 3. */
-static void learn_path(uint8_t *state, int32_t sound, int32_t capture) {
-    if (sound <= LOUD_ENOUGH || sound <= word(state, WORD_PEAK) - NEAR_PEAK) {
+/* 3.: from recent sound only, so that a wrong decay does not spoil it. */
+static void learn_path(uint8_t *state, int32_t recent, int32_t heard) {
+    if (recent <= LOUD_ENOUGH || recent <= word(state, WORD_PEAK) - NEAR_PEAK) {
         return;
     }
-    int32_t ratio = between(capture - sound, MIN_PATH, MAX_PATH);
+    int32_t ratio = between(heard - recent, MIN_PATH, MAX_PATH);
     set_word(state, WORD_WINDOW_MAX, larger(word(state, WORD_WINDOW_MAX), ratio));
     set_word(state, WORD_WINDOW_LENGTH, word(state, WORD_WINDOW_LENGTH) + 1);
     if (word(state, WORD_WINDOW_LENGTH) == WINDOW_BLOCKS) {
@@ -253,6 +278,23 @@ static void learn_path(uint8_t *state, int32_t sound, int32_t capture) {
 }
 
 /* 4. */
+static void learn_decay(uint8_t *state, int decaying, int32_t heard, int32_t echo) {
+    int32_t noise = word(state, WORD_NOISE) + NOISE_RISE;
+    noise = heard < noise ? heard : noise;
+    set_word(state, WORD_NOISE, noise);
+    if (!decaying || heard <= noise + OVER_NOISE || word(state, WORD_NEAR) > 0) {
+        return;
+    }
+    int32_t decay = word(state, WORD_DECAY);
+    if (heard <= echo) {
+        decay += DECAY_MORE;
+    } else if (heard < echo + from_db(parameter_of(state, PCM_DUCK_BALANCE_DB))) {
+        decay -= DECAY_LESS;
+    }
+    set_word(state, WORD_DECAY, between(decay, MIN_DECAY, MAX_DECAY));
+}
+
+/* 5. */
 static int32_t attenuation_for(const uint8_t *state, int32_t echo) {
     int32_t wanted = from_db(parameter_of(state, PCM_DUCK_RETURN_DB));
     int32_t floor = larger(FULL_SCALE + from_db(parameter_of(state, PCM_DUCK_FLOOR_DBOV)),
@@ -261,7 +303,7 @@ static int32_t attenuation_for(const uint8_t *state, int32_t echo) {
     return between(echo - floor, 0, depth);
 }
 
-/* 5.: how far the near voice opens the gain, 0..OPEN. */
+/* 6.: how far the near voice opens the gain, 0..OPEN. */
 static int32_t follow_near(uint8_t *state, int32_t excess) {
     int32_t above = excess - from_db(parameter_of(state, PCM_DUCK_BALANCE_DB));
     int32_t range = from_db(parameter_of(state, PCM_DUCK_OPENING_DB));
@@ -290,7 +332,7 @@ static int32_t gain_of(int32_t attenuation) {
     return mantissa >> (attenuation >> 9);
 }
 
-/* 6.: from one gain to another in a straight line over the first `ramp` samples of a block. */
+/* 7.: from one gain to another in a straight line over the first `ramp` samples of a block. */
 static void apply(uint8_t *pcm, int32_t off, int32_t block, int32_t from, int32_t to, int32_t ramp) {
     if (from == UNITY_Q15 && to == UNITY_Q15) {
         return;
@@ -320,9 +362,11 @@ static void apply(uint8_t *pcm, int32_t off, int32_t block, int32_t from, int32_
 /* One block of capture; `level` is the reference's. */
 static void duck_block(uint8_t *state, uint8_t *capture, int32_t off, int32_t block, int32_t level) {
     int32_t heard = block_level(state, WORD_CAPTURE_LOW, capture, off, block);
-    int32_t sound = follow_sound(state, level);
+    int32_t recent = follow_reference(state, level);
+    int32_t sound = follow_sound(state, recent);
     int32_t echo = sound + word(state, WORD_PATH); /* 2. */
-    learn_path(state, sound, heard);
+    learn_path(state, recent, heard);
+    learn_decay(state, sound > recent, heard, echo);
     int32_t attenuation = attenuation_for(state, echo);
     int32_t near = follow_near(state, attenuation ? heard - echo : 0);
     int32_t from = word(state, WORD_GAIN);

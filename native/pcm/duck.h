@@ -2,7 +2,7 @@
  *
  * From what the speaker played (the reference, aligned in time with the capture: sample i of both is
  * the same moment) the echo in the microphone is predicted: the reference's level, held for the
- * acoustic delay and decaying like a room, times the gain of the echo path, which is learnt. The
+ * acoustic delay and decaying like the room, times the gain of the echo path; both are learnt. The
  * microphone is attenuated as far as that echo needs, and let through when it is clearly louder than
  * the echo: then somebody is speaking here. duck.c tells how; all in integers, the same everywhere.
  *
@@ -12,14 +12,15 @@
 
 #include "../common/bytes.h"
 
-#define PCM_DUCK_STATE 212 /* bytes */
+#define PCM_DUCK_STATE 220 /* bytes */
 
 /* Parameters of pcm_duck_set: (lowest..highest, default) and unit. */
 #define PCM_DUCK_RETURN_DB 0   /* (20..80, 60) dB: the echo is returned this far below what was played */
 #define PCM_DUCK_DEPTH_DB 1    /* (0..80, 70) dB: it never attenuates more than this; 0 switches it off */
 #define PCM_DUCK_ATTACK_MS 2   /* (1..5, 4) ms: how fast the gain falls; it rises within 5 ms or slower */
 #define PCM_DUCK_HANG_MS 3     /* (0..200, 80) ms: how long echo may follow sound undiminished */
-#define PCM_DUCK_DECAY_DB_S 4  /* (20..2000, 150) dB/s: how fast it decays after that (60 / RT60) */
+#define PCM_DUCK_DECAY_DB_S 4  /* (20..150, 95) dB/s: how fast it decays after that (60 / RT60), at first;
+                                  then 19 to 150 are learnt; setting it begins to learn anew */
 #define PCM_DUCK_BALANCE_DB 5  /* (0..40, 6) dB: the near voice begins to pass when it exceeds the
                                   expected echo by this; less favours the near end, more the far end */
 #define PCM_DUCK_OPENING_DB 6  /* (1..40, 4) dB: and passes unchanged when it exceeds it by this more */

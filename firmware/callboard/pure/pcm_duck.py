@@ -3,7 +3,7 @@
 from callboard.pure import check, read, write
 from callboard.pure.samples import get_sample, log2_q12, put_sample, samples_fit
 
-DUCK_STATE = 212
+DUCK_STATE = 220
 DUCK_RETURN_DB = 0
 DUCK_DEPTH_DB = 1
 DUCK_ATTACK_MS = 2
@@ -34,22 +34,27 @@ _NEAR_PEAK = 1020
 _PATH_FALL = 510
 _PATH_RISE = 255
 _TAIL = 425
+_OVER_NOISE = 510
+_MIN_DECAY = 2048
+_MAX_DECAY = 16384
+_DECAY_LESS = 384
+_DECAY_MORE = 8
 _UNITY_Q15 = 32768
 _OPEN = 256
 
-_DEFAULTS = (60, 70, 4, 80, 150, 6, 4, 250, -78, 10)
+_DEFAULTS = (60, 70, 4, 80, 95, 6, 4, 250, -78, 10)
 # Words of the state behind the magic and the rate.
 _P = 2
 _CAPTURE_LOW, _REFERENCE_LOW, _SOUND, _PEAK, _PATH, _LENGTH, _MAX = 12, 13, 14, 15, 16, 17, 18
-_INDEX, _NEAR, _HOLD, _GAIN, _RING_INDEX = 19, 20, 21, 22, 23
-_RING_AT = 48  # in samples from the beginning
+_INDEX, _NEAR, _HOLD, _GAIN, _RING_INDEX, _DECAY, _NOISE = 19, 20, 21, 22, 23, 24, 25
+_RING_AT = 52  # in samples from the beginning
 _WINDOWS_AT = _RING_AT + _RING
 _LIMITS = (
     (20, 80),
     (0, 80),
     (1, _BLOCK_MS),
     (0, 200),
-    (20, 2000),
+    (20, 150),
     (0, 40),
     (1, 40),
     (0, 1000),
@@ -67,6 +72,8 @@ _LIMITS = (
     (0, 1000 // _BLOCK_MS),
     (0, _UNITY_Q15),
     (0, _RING - 1),
+    (_MIN_DECAY, _MAX_DECAY),
+    (0, _MAX_LEVEL),
 )
 
 
@@ -101,7 +108,11 @@ def _check_state(s):
         raise ValueError("bad state")
 
 
-def _begin_to_learn(s):
+def _begin_with_decay(s):
+    _put_word(s, _DECAY, _from_db(_word(s, _P + DUCK_DECAY_DB_S)) * 256 // _BLOCKS_PER_S)
+
+
+def _begin_with_path(s):
     path = _between(_from_db(_word(s, _P + DUCK_START_DB)), _MIN_PATH, _MAX_PATH)
     _put_word(s, _PATH, path)
     _put_word(s, _LENGTH, 0)
@@ -122,7 +133,9 @@ def duck_init(state, rate):
     for i in range(len(_DEFAULTS)):
         _put_word(s, _P + i, _DEFAULTS[i])
     _put_word(s, _GAIN, _UNITY_Q15)
-    _begin_to_learn(s)
+    _put_word(s, _NOISE, _MAX_LEVEL)
+    _begin_with_decay(s)
+    _begin_with_path(s)
 
 
 def duck_set(state, parameter, value):
@@ -135,7 +148,9 @@ def duck_set(state, parameter, value):
     check(_LIMITS[parameter][0] <= value <= _LIMITS[parameter][1])
     _put_word(s, _P + parameter, value)
     if parameter == DUCK_START_DB:
-        _begin_to_learn(s)
+        _begin_with_path(s)
+    elif parameter == DUCK_DECAY_DB_S:
+        _begin_with_decay(s)
 
 
 def duck_get(state, parameter):
@@ -167,16 +182,20 @@ def _block_level(s, low, pcm, off, block):
     return 0 if total < block else (log2_q12(total) - log2_q12(block)) >> 4
 
 
-def _follow_sound(s, level):
+def _follow_reference(s, level):
     index = _word(s, _RING_INDEX)
+    recent = 0
     put_sample(s, _RING_AT + index, level)
-    fall = _from_db(_word(s, _P + DUCK_DECAY_DB_S)) // _BLOCKS_PER_S
-    sound = max(_word(s, _SOUND) - fall, 0)
     for back in range(_word(s, _P + DUCK_HANG_MS) // _BLOCK_MS + 1):
-        sound = max(sound, get_sample(s, _RING_AT + (index - back) % _RING))
+        recent = max(recent, get_sample(s, _RING_AT + (index - back) % _RING))
     _put_word(s, _RING_INDEX, (index + 1) % _RING)
+    return recent
+
+
+def _follow_sound(s, recent):
+    sound = max(recent, _word(s, _SOUND) - ((_word(s, _DECAY) + 128) >> 8))
     _put_word(s, _SOUND, sound)
-    _put_word(s, _PEAK, max(_word(s, _PEAK) - 1, 0, sound))
+    _put_word(s, _PEAK, max(_word(s, _PEAK) - 1, sound))
     return sound
 
 
@@ -191,14 +210,27 @@ def _close_window(s):
     _put_word(s, _PATH, path + _between(second - path, -_PATH_FALL, _PATH_RISE))
 
 
-def _learn_path(s, sound, capture):
-    if sound <= _LOUD_ENOUGH or sound <= _word(s, _PEAK) - _NEAR_PEAK:
+def _learn_path(s, recent, heard):
+    if recent <= _LOUD_ENOUGH or recent <= _word(s, _PEAK) - _NEAR_PEAK:
         return
-    ratio = _between(capture - sound, _MIN_PATH, _MAX_PATH)
+    ratio = _between(heard - recent, _MIN_PATH, _MAX_PATH)
     _put_word(s, _MAX, max(_word(s, _MAX), ratio))
     _put_word(s, _LENGTH, _word(s, _LENGTH) + 1)
     if _word(s, _LENGTH) == _WINDOW_BLOCKS:
         _close_window(s)
+
+
+def _learn_decay(s, decaying, heard, echo):
+    noise = min(heard, _word(s, _NOISE) + 1)
+    _put_word(s, _NOISE, noise)
+    if not decaying or heard <= noise + _OVER_NOISE or _word(s, _NEAR) > 0:
+        return
+    decay = _word(s, _DECAY)
+    if heard <= echo:
+        decay += _DECAY_MORE
+    elif heard < echo + _from_db(_word(s, _P + DUCK_BALANCE_DB)):
+        decay -= _DECAY_LESS
+    _put_word(s, _DECAY, _between(decay, _MIN_DECAY, _MAX_DECAY))
 
 
 def _attenuation_for(s, echo):
@@ -246,9 +278,11 @@ def _apply(pcm, off, block, start, end, ramp):
 
 def _duck_block(s, capture, off, block, level):
     heard = _block_level(s, _CAPTURE_LOW, capture, off, block)
-    sound = _follow_sound(s, level)
+    recent = _follow_reference(s, level)
+    sound = _follow_sound(s, recent)
     echo = sound + _word(s, _PATH)
-    _learn_path(s, sound, heard)
+    _learn_path(s, recent, heard)
+    _learn_decay(s, sound > recent, heard, echo)
     attenuation = _attenuation_for(s, echo)
     near = _follow_near(s, heard - echo if attenuation else 0)
     start = _word(s, _GAIN)

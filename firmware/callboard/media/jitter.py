@@ -55,7 +55,7 @@ class JitterBuffer:
 
     def __init__(
         self,
-        frames_max=32,
+        frames_max=16,
         payload_max=160,
         frame_ms=20,
         frame_samples=160,
@@ -205,6 +205,7 @@ class JitterBuffer:
             after = self._slots - 1
             lost = self._missing(sequence, passed + after) - after
             self._pass_turns(passed, lost if lost > 0 else 0)
+            self._left_out(passed)
 
     def _store(self, slot, buf, off, n, frame_index, sequence, arrival_ms):
         copy_bytes(self._payloads[slot], buf, off, n)
@@ -238,10 +239,7 @@ class JitterBuffer:
             if not self._may_skip(slack, sequence, ahead):
                 return self._report_missing(slack, sequence, ahead)
             self._pass_missing(sequence, ahead)
-            if self._waiting:
-                self._waiting -= 1
-            else:
-                self.skips += 1
+            self._left_out(1)
             slack -= self._frame_ms
         slack = self._cut(slack)
         if self._gap and slack + self._frame_ms <= self.target_ms:
@@ -356,6 +354,12 @@ class JitterBuffer:
             self._losses.lost()
         return lost
 
+    def _left_out(self, turns):
+        """Turns were passed for which nothing is played, except what was while waiting."""
+        waited = self._waiting if self._waiting < turns else turns
+        self._waiting -= waited
+        self.skips += turns - waited
+
     def _pass_full(self):
         slot = self._next & (self._slots - 1)
         self._states[slot] = _PLAYED
@@ -381,6 +385,7 @@ class JitterBuffer:
         else:
             ahead = self._find_full()
             self._pass_missing(self._sequence_at(ahead), ahead)
+            self._left_out(1)
 
 
 def copy_bytes(out, buf, off, n):

@@ -26,10 +26,11 @@ class ElasticLine:
         self.pieces_in = self.pieces_out = self.samples_in = self.samples_out = 0
         self._overlap = self.shortest
         self._past = self.longest  # samples already played, for insert() to look back into
-        self._samples = array("h", bytes(2 * (self._past + 3 * self.frame)))
+        most = 2 * self.frame + self.shortest
+        self._samples = array("h", bytes(2 * (self._past + most)))
 
     def append(self, frame):
-        """Add a frame. Only while `pending` is less than a frame."""
+        """Add a frame. Only while less than one is pending."""
         pcm.copy(self._samples, self._past + self.pending, frame, 0, self.frame)
         self.pending += self.frame
 

@@ -9,6 +9,7 @@ from ..port import const, heap_used, random_bytes, ticks_diff
 from .capture import CapturePath
 from .codec_set import CodecSet
 from .devices import NullMicrophone, NullSpeaker
+from .echo import for_devices
 from .jitter import JitterBuffer
 from .playout import PlayoutPath
 from .rtp import RtpReceiver, RtpSender, check_stream
@@ -87,6 +88,7 @@ class AudioSession:
             self.jitter,
             self.delays,
         )
+        self.capture.stage = for_devices(self.capture.microphone, self.playout.speaker)
 
     # -- what the application turns --------------------------------------------
 
@@ -111,7 +113,8 @@ class AudioSession:
 
     @property
     def capture_stage(self):
-        """`f(pcm, reference)` on each captured frame, or None."""
+        """`f(pcm, reference)` on each captured frame, or None. At first what media/echo.py finds
+        that the devices need."""
         return self.capture.stage
 
     @capture_stage.setter

@@ -421,3 +421,60 @@ def test_rtp_is_rtcp():
     assert rtp.is_rtcp(b"\x80\xc8", 0, 2)
     assert not rtp.is_rtcp(b"\x80\xc8", 0, 1)
     assert not rtp.is_rtcp(b"\x80\x80\xc8", 0, 3)
+
+
+class Quiet(NullMicrophone):
+    """Captures noise of -50 dBov."""
+
+    def __init__(self, clock):
+        super().__init__(8000, clock)
+        self._noise = bytearray(pcm.NOISE_STATE)
+        pcm.noise_init(self._noise, 3)
+
+    def _fill(self, frame):
+        pcm.noise(self._noise, frame, 0, self.frame, 50)
+
+
+class Levels(NullSpeaker):
+    """Notes how loud each frame is."""
+
+    def write(self, frame):
+        self.levels.append(pcm.level(frame, 0, self.frame))
+        super().write(frame)
+
+
+def heard_around_a_pause(pause, lost):
+    """The levels a phone plays when a PCMU sender is silent (or lost) from frame 100 on."""
+    clock = FakeClock()
+    shelf = Shelf()
+    board = session(clock, Quiet(clock), None, shelf)
+    speaker = Levels(8000, clock)
+    speaker.levels = []
+    phone = session(clock, None, speaker, Shelf(), far=1)
+    board.start()
+    phone.start()
+    for turn in range(200):
+        clock.advance(20)
+        if 100 <= turn < 100 + pause and not lost:
+            board.capture._sender.advance(0)  # time passes, no number does
+            board.capture.microphone.readinto(board.capture._frame)
+        else:
+            board.tick()
+            if not 100 <= turn < 100 + pause:
+                shelf.hand_last(phone, clock.ticks_ms())
+        phone.tick()
+    return speaker.levels, phone.stats()
+
+
+def test_comfort_noise_fills_what_is_missing():
+    for pause, lost in ((20, False), (60, False), (10, True), (30, True)):
+        levels, figures = heard_around_a_pause(pause, lost)
+        middle = levels[60 : 120 + pause // 2]
+        assert all(45 <= level <= 55 for level in middle), (pause, lost, middle)
+        if lost:
+            assert figures["frames_lost"] == pause and figures["frames_silent"] == 0, figures
+            assert abs(figures["concealed"] - pause) <= 1, figures
+        else:
+            assert figures["frames_lost"] == figures["concealed"] == 0, figures
+            assert figures["frames_silent"] == pause, figures
+        assert figures["underruns"] == 0

@@ -77,6 +77,11 @@ $(STAMPS)/packages-peers: host_tools/toolchain/system_packages.sh | $(STAMPS)/pa
 	@HOST_PYTHON=$(HOST_PYTHON) $< peers || echo "The tests against these will be skipped."
 	@mkdir -p $(@D) && touch $@
 
+# A browser's client for Wi-Fi provisioning; without npm its test is skipped.
+$(STAMPS)/improv: host_tools/toolchain/fetch_improv.sh | $(STAMPS)/packages-peers
+	@$< build/improv || echo "The test with a browser's Improv client will be skipped."
+	@mkdir -p $(@D) && touch $@
+
 include host_tools/toolchain/micropython.mk
 
 micropython: build/bin/mpy-cross build/bin/micropython64 build/bin/micropython32 ## the two MicroPython unix builds
@@ -177,7 +182,7 @@ bench-codec: micropython natmods $(STAMPS)/native $(STAMPS)/speech $(STAMPS)/pac
 
 PYTEST := $(BIN)/python -m pytest
 
-test: setup $(STAMPS)/packages-peers ## everything CI runs: lint, types, all tests, coverage of the specification
+test: setup $(STAMPS)/packages-peers $(STAMPS)/improv ## everything CI runs: lint, types, all tests, coverage of the specification
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(PYTEST) --spec-coverage $(ARGS)

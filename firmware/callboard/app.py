@@ -121,10 +121,13 @@ class App:
 
         return client_context(ca, leaf)
 
-    def quit(self, restart=False):
-        """End main(); `restart`: its status says that it is to be started again."""
+    def quit(self, restart=False, prompt=False):
+        """End main(). Its status says whether to start again (`restart`), or to leave the line to
+        Python's `prompt`."""
         if restart:
             self._status = RESTART
+        elif prompt:
+            self._status = None
         self._quit.set()
 
     async def reconfigure(self):

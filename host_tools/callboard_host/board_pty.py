@@ -22,6 +22,7 @@ _GOODBYE_S = 3.0
 class PtyBoard:
     """Boots when made; use it as a context manager. `path` is what to open.
 
+    The board dies with the thread that booted it (Linux): boot and reset it from one that stays.
     Raises NotBuilt, BadInput, and HostError where there are no pseudo-terminals.
     """
 

@@ -2,7 +2,7 @@
 # Makes sure the system programs a build needs are there; installs the Debian packages that are not.
 #
 #   system_packages.sh GROUP...     groups: base (everything else), bits32 (32-bit programs),
-#                                 peers (other Opus codecs, for the tests)
+#                                 peers (other Opus codecs, for the tests), node (for its tests)
 #
 # What is missing is found by trying each thing, so a compiler or Python that came from elsewhere
 # counts. Installs with root or sudo and says so; otherwise says what to install and fails.
@@ -27,6 +27,8 @@ have() {
     dpkg)         command -v dpkg-deb ;;
     libopus0)     "$python" -c 'import ctypes; ctypes.CDLL("libopus.so.0")' ;;
     ffmpeg)       command -v ffmpeg ;;
+    nodejs)       command -v node ;;
+    npm)          command -v npm ;;
     python3)      "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ;;
     python3-venv) "$python" -c 'import venv, ensurepip' ;;
     python3-dev)  "$python" -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")' ;;
@@ -39,7 +41,8 @@ packages_of() {
     base)   echo gcc libc6-dev make tar xz-utils bzip2 gpgv dpkg python3 python3-venv python3-dev ;;
     bits32) echo gcc-multilib ;;
     peers)  echo libopus0 ffmpeg ;;
-    *) echo "system_packages: unknown group $1 (base, bits32, peers)" >&2; exit 2 ;;
+    node)   echo nodejs npm ;;
+    *) echo "system_packages: unknown group $1 (base, bits32, peers, node)" >&2; exit 2 ;;
   esac
 }
 

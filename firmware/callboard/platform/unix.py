@@ -68,7 +68,8 @@ class Platform:
     # --- in ---
 
     async def read_console(self, on_button, on_quit, on_command, commands):
-        """Read what comes in until `quit` or the end of input: `on_button(action)`, `on_quit()`.
+        """Read what comes in until `quit` or the end of input: `on_button(action)`, `on_quit()`,
+        with `prompt=True` after Ctrl-C.
 
         `on_command(line)` gets what is neither; False: it does not know it. The rest is for
         `commands`, a serial.commands.Commands.
@@ -86,8 +87,10 @@ class Platform:
         info = ("callboard", __version__, self.name, "callboard board")
         log = self.log.module("console")
         console = Console(commands, self.outlet, self.clock, log, info, take)
-        await console.run(await port.stdin_reader())
-        on_quit()
+        if await console.run(await port.stdin_reader()):
+            on_quit(prompt=True)
+        else:
+            on_quit()
 
     # --- parts ---
 

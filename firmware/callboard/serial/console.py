@@ -3,9 +3,10 @@
     console = Console(commands, outlet, clock, log, identity, handle_line)
     await console.run(read)           # until the input ends, or `handle_line` says so
 
-A byte 0x03 outside frames and packets raises KeyboardInterrupt out of the event loop: the board
-took Ctrl-C from its Python (micropython.kbd_intr), so that frames may contain it, and here it is
-given back, so that mpremote and a person get in.
+The board took Ctrl-C from its Python (micropython.kbd_intr), so that frames may contain it. A byte
+0x03 outside frames and packets ends run(), which says so: the application then leaves the line to
+Python's prompt, so that mpremote and a person get in. (A KeyboardInterrupt raised here would kill
+a task that the application waits for when it hangs up.)
 """
 
 import asyncio
@@ -40,6 +41,7 @@ class Console(framing.Handler):
         self._log = log
         self._take_line = on_line
         self._ended = False
+        self._interrupted = False
         self._jobs = BoundedQueue(JOBS_MAX)
         self.channel = Channel(BOARD, clock, outlet.frame, self._message)
         self.decoder = framing.Decoder(self, LINE_MAX, typed=True)
@@ -53,7 +55,10 @@ class Console(framing.Handler):
         )
 
     async def run(self, read):
-        """`n = await read(buf)` reads at least one byte, 0 at the end of the input."""
+        """Until the end. `n = await read(buf)` reads at least one byte, 0 at the end of the input.
+
+        Returns True when Ctrl-C was typed.
+        """
         buf = bytearray(READ_MAX)
         worker = asyncio.create_task(self._work())
         ticker = asyncio.create_task(self._tick())
@@ -69,6 +74,7 @@ class Console(framing.Handler):
             port.own_ctrl_c(False)
             worker.cancel()
             ticker.cancel()
+        return self._interrupted
 
     async def _catch_up(self):
         """After a pasted page of commands: let them run before more is read."""
@@ -105,7 +111,7 @@ class Console(framing.Handler):
         self._later(self._improv_packet, (kind, data))
 
     def on_interrupt(self):
-        raise KeyboardInterrupt
+        self._interrupted = self._ended = True
 
     def _message(self, message):
         self._later(self._request, message)

@@ -198,6 +198,7 @@ class Capture(framing.Handler):
         self.counts = Counts()
         self._decoder = framing.Decoder(self, _LINE_MAX, salvage=True)
         self._heard = 0.0
+        self._most: int | None = None
 
     def run(self, seconds: float | None = None, lines: int | None = None) -> Counts:
         """Until `seconds` are over or `lines` were shown; for ever when both are None.
@@ -206,6 +207,7 @@ class Capture(framing.Handler):
         opened again.
         """
         deadline = None if seconds is None else time.monotonic() + seconds
+        self._most = lines
         port = self._open_port()
         try:
             while not self._over(deadline, lines):
@@ -228,7 +230,7 @@ class Capture(framing.Handler):
 
     def _over(self, deadline: float | None, lines: int | None) -> bool:
         if lines is not None and self.counts.shown >= lines:
-            return True
+            return True  # what else came with the last one was not shown
         return deadline is not None and time.monotonic() >= deadline
 
     def _read(self, port: Any) -> None:
@@ -283,6 +285,8 @@ class Capture(framing.Handler):
 
     def _show(self, record: Record) -> None:
         if not self._filter.passes(record):
+            return
+        if self._most is not None and self.counts.shown >= self._most:
             return
         if not record.note:
             self.counts.shown += 1

@@ -32,6 +32,7 @@ class SerialPort:
 
     def __init__(self, url: str, baud: int = BAUD):
         self.url = url
+        self._is_socket = url.startswith("socket://")
         self._serial = _open(url, baud)
 
     def __enter__(self) -> "SerialPort":
@@ -44,7 +45,12 @@ class SerialPort:
         """What has arrived; waits 50 ms at most, and returns b"" then."""
         try:
             waiting = self._serial.in_waiting
-            return bytes(self._serial.read(min(max(1, waiting), READ_MAX)))
+            data = bytes(self._serial.read(min(max(1, waiting), READ_MAX)))
+            if data and self._is_socket:  # which says 1 however much is waiting
+                self._serial.timeout = 0
+                data += bytes(self._serial.read(READ_MAX))
+                self._serial.timeout = _READ_S
+            return data
         except (OSError, TypeError) as error:  # TypeError: pyserial's when closed meanwhile
             raise self._gone(error) from error
 

@@ -115,6 +115,14 @@ def test_a_codec_that_is_not_good_enough_fails_with_our_voices_only():
     assert missed(poor) == []
 
 
+def test_stoi_of_what_is_no_speech_tells_nothing():
+    tone = changed("speech", "tone.wav")
+    tone["media"]["board_to_phone"] |= {"stoi_codec_only": 0.01, "stoi": -0.05}
+    assert missed(tone) == []
+    tone["media"]["board_to_phone"] |= {"stoi_codec_only": 0.6, "stoi": 0.58}
+    assert missed(tone) == ["media.board_to_phone.stoi"]
+
+
 def test_heap_growth_counts_on_micropython_only():
     cpython = changed("board.implementation", "cpython")
     cpython["board"]["heap_growth_bytes"] = None

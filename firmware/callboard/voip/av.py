@@ -212,9 +212,11 @@ class Av:
         except Exception as error:  # what failed ends the sound, not the board
             self._report("audio", error)
         finally:
-            self.emit("on_call_stats", session.stats())
-            session = None  # on MicroPython a finished coroutine holds its variables
-            self._stopped.set()
+            try:
+                self.emit("on_call_stats", session.stats())
+            finally:  # whoever waits for the devices must not wait for ever
+                session = None  # on MicroPython a finished coroutine holds its variables
+                self._stopped.set()
 
     def receive(self, buf, off, n, arrival_ms):
         """One media message from the link."""

@@ -77,32 +77,32 @@ void ks_replay(ks_t *s, uint32_t from, uint32_t to) {
     record_t r;
     uint32_t base = from & KS_SECTOR, at = from, end = from, settled = from, garbage = 0;
     ks_window(&w, s);
-    while (at < to) {
-        if (ks_parse(&w, at, &r)) {
-            note(s, r.tag, garbage);
-            garbage = 0;
-            at += r.size;
-            if (end < at) {
-                end = at;
-            }
-            if (!(r.tag & TAG_PENDING)) {
-                apply(s, &r);
-            } else if (!(r.tag & TAG_NAME) && r.value == 2) {
-                uint32_t begin = base + (ks_peek(&w, r.value_at) | ks_peek(&w, r.value_at + 1) << 8);
-                if (begin >= settled) {
-                    settle(&w, begin, r.at);
-                    settled = at;
-                }
-            }
+    for (; at < to; at++) {
+        if (ks_peek(&w, at) == ERASED) {
             continue;
         }
-        if (r.tag != ERASED) {
+        if (!ks_parse(&w, at, &r)) {
             garbage = 1;
             if (end <= at) { /* a record cut short may have blank units at its end: pass over those too */
                 end = at + (r.size ? r.size : 1);
             }
+            continue;
         }
-        at++;
+        note(s, r.tag, garbage);
+        garbage = 0;
+        at += r.size - 1;
+        if (end <= at) {
+            end = at + 1;
+        }
+        if (!(r.tag & TAG_PENDING)) {
+            apply(s, &r);
+        } else if (!(r.tag & TAG_NAME) && r.value == 2) {
+            uint32_t begin = base + (ks_peek(&w, r.value_at) | ks_peek(&w, r.value_at + 1) << 8);
+            if (begin >= settled) {
+                settle(&w, begin, r.at);
+                settled = at;
+            }
+        }
     }
     if (garbage) {
         s->torn++;

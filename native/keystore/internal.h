@@ -65,7 +65,7 @@ struct ks {
 };
 
 /* Bytes of flash, read forward through a small window: each once. */
-#define WINDOW 32
+#define WINDOW 24
 typedef struct {
     ks_t *s;
     uint32_t at;

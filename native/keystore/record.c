@@ -118,16 +118,18 @@ static void write_header(ks_t *s) {
     header[5] = ~ks_crc(ks_crc(~0u, header + 6, s->block - KS_HEADER), header, 8);
 }
 
-/* Program n bytes of the buffer and read them back. */
+/* Program n bytes of the buffer and read back those that matter. */
 static void program(ks_t *s, uint32_t n) {
     window_t w;
     uint32_t at = base_of(s) + s->pos;
     const uint8_t *buffer = write_buffer(s);
-    if (s->flash->program(s->flash->context, at, buffer, n) < 0) {
+    if (s->pos + n > KS_SECTOR /* no store of ours gets there */
+        || s->flash->program(s->flash->context, at, buffer, n) < 0) {
         s->error = -KS_EIO;
+        return;
     }
     ks_window(&w, s);
-    for (; n; n--) {
+    for (n = s->fill; n; n--) {
         if (ks_peek(&w, at++) != *buffer++) {
             s->error = -KS_EIO;
         }

@@ -12,20 +12,20 @@ int32_t ks_state_size(int32_t keys, int32_t buffer) {
 
 /* --- reading --- */
 
-/* Read and check the record of key i, and its value into `out` if it fits: 0, KS_EDAMAGED or KS_EIO. */
+/* Read and check the record of key i, and its value if the window has a place for that. */
 static int32_t read_record(ks_t *s, uint32_t i, record_t *r, window_t *w) {
     s->error = 0;
     if (ks_parse(w, index_entry(s, i)[2], r)) {
         return 0;
     }
-    r->size = 0;
     return s->error ? failure(s) : KS_EDAMAGED;
 }
 
-/* Check a name and look for its key: the index of the key, whose record is then read as above, or an
- * error. KS_EDAMAGED: there is such a key, but nothing is known of its record; r->size is then 0. */
-static int32_t lookup(ks_t *s, entry_t *entry, record_t *r, window_t *w) {
-    r->size = 0;
+/* Check a name and look for its key: the key's index, or an error. *size is the size of out, and then
+ * that of the value, which is in out if it fits. KS_EDAMAGED: there is such a key, but its record is lost. */
+static int32_t lookup(ks_t *s, entry_t *entry, uint8_t *out, uint32_t *size) {
+    window_t w;
+    record_t r;
     if (s->magic != MAGIC) {
         return CB_ESTATE;
     }
@@ -37,32 +37,32 @@ static int32_t lookup(ks_t *s, entry_t *entry, record_t *r, window_t *w) {
     if (i < 0) {
         return KS_ENOTFOUND;
     }
-    int32_t error = read_record(s, (uint32_t)i, r, w);
+    ks_window(&w, s);
+    w.out = out;
+    w.out_size = *size;
+    int32_t error = read_record(s, (uint32_t)i, &r, &w);
     if (error) {
         return error;
     }
     for (uint32_t k = 0; k < entry->name_size; k++) {
-        if (ks_peek(w, r->name_at + k) != entry->name[k]) {
+        if (ks_peek(&w, r.name_at + k) != entry->name[k]) {
             i = KS_ECLASH;
         }
     }
+    *size = r.value;
     return i;
 }
 
 int32_t ks_get(ks_t *s, const uint8_t *name, uint32_t name_size, uint8_t *out, uint32_t out_size) {
     entry_t entry;
-    record_t r;
-    window_t w;
+    uint32_t size = out_size;
     entry.name = name;
     entry.name_size = name_size;
-    ks_window(&w, s);
-    w.out = out;
-    w.out_size = out_size;
-    int32_t i = lookup(s, &entry, &r, &w);
+    int32_t i = lookup(s, &entry, out, &size);
     if (i < 0) {
         return i;
     }
-    return out && r.value > out_size ? KS_ESMALL : (int32_t)r.value;
+    return out && size > out_size ? KS_ESMALL : (int32_t)size;
 }
 
 int32_t ks_key(ks_t *s, int32_t i, uint8_t *out, uint32_t out_size) {
@@ -141,14 +141,12 @@ static int32_t write_pending(ks_t *s, const entry_t *entry, uint32_t size) {
 
 int32_t ks_put(ks_t *s, const uint8_t *name, uint32_t name_size, const uint8_t *value, uint32_t value_size) {
     entry_t entry = { name, value, name_size, value_size, 0 };
-    record_t old;
-    window_t w;
+    uint32_t old_size = 0;
     int32_t i = ks_heal(s);
     if (i < 0) {
         return i;
     }
-    ks_window(&w, s);
-    i = lookup(s, &entry, &old, &w);
+    i = lookup(s, &entry, NULL, &old_size);
     if (value_size == KS_DELETE) {
         value_size = 0;
     } else if (value_size > KS_STORED_MAX) {

@@ -136,8 +136,14 @@ class FlashStore:
         return Transaction(self)
 
     def erase_all(self):
-        """Remove everything and erase where it was, as a factory reset does."""
-        _checked(self._call(core.erase_all))
+        """Remove everything and erase where it was, as a factory reset does. A store that has become
+        unusable is made anew."""
+        if self._call(core.erase_all) < 0:
+            self._open = False
+            for at in (0, core.KS_SECTOR):
+                if (self._device.erase(at) or 0) < 0:
+                    raise StorageError(_text(core.KS_EIO))
+            self._reopen()
 
     def maintain(self):
         """Erase the spare sector if it needs it; True if it took the time of an erase."""

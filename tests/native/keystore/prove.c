@@ -34,6 +34,7 @@ static int32_t buffer_size;
 static uint32_t thorough, call;
 static nor_t lots; /* for its random numbers only */
 
+/* The open store. */
 static ks_t *handle(store_t *store) {
     return (ks_t *)store->memory;
 }
@@ -211,6 +212,13 @@ static int32_t make_value(uint8_t *value) {
     return n;
 }
 
+/* Puts, deletes and transactions never erase. */
+static void check_no_erase(const nor_t *nor, uint32_t erases) {
+    if (nor->erases[0] + nor->erases[1] != erases) {
+        failed(nor, "a put erased a sector", 0);
+    }
+}
+
 static void done(ks_t *s, nor_t *nor, int32_t result) {
     if (result) {
         failed(nor, "a call of the history failed", result);
@@ -221,8 +229,9 @@ static void done(ks_t *s, nor_t *nor, int32_t result) {
     }
 }
 
-static void put_or_delete(ks_t *s, const char *name) {
+static void put_or_delete(ks_t *s, nor_t *nor, const char *name) {
     uint8_t value[KS_STORED_MAX];
+    uint32_t erases = nor->erases[0] + nor->erases[1];
     int32_t n = make_value(value), held = ks_get(s, (const uint8_t *)name, strlen(name), NULL, 0);
     if (held >= 0 && nor_random(&lots, 8) == 0) {
         model_put(&next, name, NULL, -1);
@@ -231,6 +240,7 @@ static void put_or_delete(ks_t *s, const char *name) {
         model_put(&next, name, value, n);
         n = ks_put(s, (const uint8_t *)name, strlen(name), value, (size_t)n);
     }
+    check_no_erase(nor, erases);
     if (n == KS_EMAINTAIN) {
         next = now;
         n = ks_maintain(s);
@@ -247,7 +257,8 @@ static void put_or_delete(ks_t *s, const char *name) {
 
 static const char *const NAMES[] = { "ab00", "cd01", "ef02", "gh03", "i", "a-name-of-15-ch" };
 
-static int32_t transaction(ks_t *s) {
+static int32_t transaction(ks_t *s, nor_t *nor) {
+    uint32_t erases = nor->erases[0] + nor->erases[1];
     int32_t result = ks_begin(s, 3 * ks_record_size(15, 40));
     for (uint32_t i = 0, key = nor_random(&lots, 6); i < 3 && !result; i++, key++) {
         uint8_t value[40];
@@ -262,6 +273,7 @@ static int32_t transaction(ks_t *s) {
     if (!result) {
         result = ks_commit(s);
     }
+    check_no_erase(nor, erases);
     if (result) {
         next = now;
     }
@@ -277,14 +289,14 @@ static void one_call(store_t *store, nor_t *nor) {
     if (lot < 8) {
         result = ks_maintain(s);
     } else if (lot < 11) {
-        result = transaction(s);
+        result = transaction(s, nor);
     } else if (lot < 12) {
         result = open_store(store, nor);
     } else if (lot < 13 && ks_begin(s, 100) == 0) {
         result = ks_put(s, (const uint8_t *)"ab00", 4, (const uint8_t *)"given up", 8);
         ks_abort(s);
     } else {
-        put_or_delete(s, NAMES[nor_random(&lots, 6)]);
+        put_or_delete(s, nor, NAMES[nor_random(&lots, 6)]);
     }
     done(s, nor, result);
 }

@@ -98,9 +98,8 @@ class App:
         self._store = hardware.open_store()
         self._config = Config(self._store, settings.defaults(), settings.trusts, settings.wifi)
         self._sound = hardware.microphone(), hardware.speaker()
-        self._upkeep = Upkeep(
-            hardware, self._config, self._store, self._client, self.reconfigure, self.quit
-        )
+        parts = hardware, self._config, self._store, self._client, self._sound
+        self._upkeep = Upkeep(*parts, self.reconfigure, self.quit)
         self._commands = Commands(self._config, self._upkeep, hardware.clock)
 
     def _init_client(self):

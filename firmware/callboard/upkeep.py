@@ -2,28 +2,28 @@
 
 import asyncio
 
-from . import __version__, keystore, port
-from .errors import CallboardError
+from . import __version__, port
 from .port import ticks_diff, ticks_ms
 from .voip import call as calls
 from .voip.registration import KEY_NAME, KEY_SIZE
 
 RESTART_AFTER_MS = 500  # until the answer has left
-_TEST_NAME = "self_test"
 
 
 class Upkeep:
-    """`hardware` the platform, `config` a Config in `store`, `client` the voip Client.
+    """`hardware` the platform, `config` a Config in `store`, `client` the voip Client, `sound`
+    its (microphone, speaker).
 
     `await reconfigure()` puts a changed configuration into effect; `quit(restart)` ends the
     application. `error`: (code, sentence) of what went wrong last, None once it is online.
     """
 
-    def __init__(self, hardware, config, store, client, reconfigure, quit):
+    def __init__(self, hardware, config, store, client, sound, reconfigure, quit):
         self._hardware = hardware
         self._config = config
         self._store = store
         self._client = client
+        self._sound = sound
         self._quit = quit
         self._booted = ticks_ms()
         self.reconfigure = reconfigure
@@ -78,7 +78,7 @@ class Upkeep:
 
     async def scan(self):
         """Wi-Fi networks: [(ssid bytes, rssi in dBm, needs a password)]."""
-        return await self._hardware.scan()
+        return await self._hardware.scan() or []
 
     async def join(self, ssid, password):
         """Join a Wi-Fi network. Raises NetworkError."""
@@ -93,37 +93,9 @@ class Upkeep:
 
         self._restarting = asyncio.create_task(later())
 
-    # --- self-test ---
-
     async def self_test(self):
-        """[{"name", "ok", "says"}], one for each part that can be tried without a call."""
-        results = []
-        for name, test in (
-            ("random", self._test_random),
-            ("key store", self._test_store),
-            ("relay", self._test_relay),
-        ):
-            try:
-                says = await test()
-                results.append({"name": name, "ok": True, "says": says})
-            except CallboardError as error:
-                results.append({"name": name, "ok": False, "says": error.message})
-        return results
+        """What the board's parts are like: selftest.SelfTest.run()."""
+        from .selftest import SelfTest
 
-    async def _test_random(self):
-        if port.random_bytes(16) == port.random_bytes(16):
-            raise CallboardError("the random generator repeats itself")
-        return "different numbers"
-
-    async def _test_store(self):
-        self._store.put(_TEST_NAME, port.random_bytes(8))
-        self._store.delete(_TEST_NAME)
-        stats = self._store.stats()
-        return "%d values, %d of %d bytes" % (stats["keys"], stats["used"], keystore.SIZE_MAX)
-
-    async def _test_relay(self):
-        if self._client.online:
-            return "connected to %s" % self._config.get("relay_url")
-        if self._config.missing():
-            raise CallboardError("not provisioned: %s" % ", ".join(self._config.missing()))
-        raise CallboardError(self.error[1] if self.error else "not connected")
+        parts = self._hardware, self._config, self._store, self._client, self._sound
+        return await SelfTest(*parts, error=self.error).run()

@@ -11,7 +11,7 @@ from callboard import errors as device_errors
 from callboard_host import cli, errors, paths
 
 VERBS = ["relay", "ticket", "invite", "authorise", "devices", "phone", "board"]
-VERBS += ["demo-call", "bench-call", "model", "app", "provision", "log"]
+VERBS += ["demo-call", "bench-call", "model", "app", "provision", "log", "doctor", "shell"]
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:

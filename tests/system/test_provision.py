@@ -221,3 +221,27 @@ def test_mistakes_on_the_command_line(arguments, status, word):
     code, out, said = callboard(*arguments)
     assert code == status, said
     assert word in said
+
+
+def test_the_doctor_and_the_shell(tmp_path, relay):
+    """A blank board and a provisioned one; then its prompt, and what is said at each mistake."""
+    virtual = blank(tmp_path / "board", 32)
+    virtual.process.kill()
+    virtual.process.wait()
+    virtual._argv[-1] = str(PROMPT)
+    with virtual:
+        virtual._boot()
+        status, out, said = callboard("doctor", virtual.path)
+        assert status == errors.EXIT_FAILED, said
+        assert "FAIL  provisioned: lacks relay_url" in out and "run `callboard provision`" in out
+        assert "ok    microphone" in out and "ok    wifi: this board has a wire" in out
+        assert callboard("provision", virtual.path, *identity(relay, "SN-F"))[0] == 0
+        status, out, said = callboard("doctor", virtual.path, "--json")
+        report = json.loads(out)
+        assert status == 0 and report["ok"], out + said
+        names = [finding["name"] for finding in report["findings"]]
+        assert {"line", "firmware", "registered", "codecs", "relay"} < set(names)
+        status, out, said = callboard("shell", virtual.path, "exec", "print('in', 6 * 7)")
+        assert status == 0 and "in 42" in out, said
+    status, out, said = callboard("shell", "/nowhere/tty")
+    assert status == errors.EXIT_FILE and "there is no port" in said

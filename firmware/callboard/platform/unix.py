@@ -110,9 +110,11 @@ class Platform:
         raise NetworkError("the Wi-Fi network is not to be found")
 
     async def scan(self):
-        """Wi-Fi networks around: [(ssid bytes, rssi in dBm, needs a password)]."""
+        """Wi-Fi networks around: [(ssid bytes, rssi in dBm, needs a password)]; None: a wire."""
+        if self.settings.wifi is None:
+            return None
         await self.clock.sleep_ms(JOIN_MS)
-        return [(ssid, rssi, bool(key)) for ssid, key, rssi in self.settings.wifi or ()]
+        return [(ssid, rssi, bool(key)) for ssid, key, rssi in self.settings.wifi]
 
     def tls(self):
         """Trust for the relay: its CA, its leaf, or None for http:// addresses."""

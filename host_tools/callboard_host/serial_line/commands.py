@@ -1,4 +1,4 @@
-"""The verbs for a board on a serial line: provision, log."""
+"""The verbs for a board on a serial line: provision, log, doctor, shell."""
 
 import json
 import sys
@@ -39,6 +39,8 @@ def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
     app.command("provision")(provision_command)
     app.command("log")(log_command)
+    app.command("doctor")(doctor_command)
+    app.command("shell")(shell_command)
 
 
 def provision_command(
@@ -272,3 +274,41 @@ def log_command(
     finally:
         if file:
             file.close()
+
+
+def doctor_command(port: PortName, baud: Baud = BAUD, as_json: Json = False) -> None:
+    """Examine a board: its line, its parts, its network and its relay; it plays a tone.
+
+    Says in plain words what is wrong and what to do. Status 1 when something is.
+    """
+    from . import doctor
+    from .link import SerialLink
+
+    with SerialLink.open(port, baud) as link:
+        report = doctor.examine(link, port)
+    if as_json:
+        print(json.dumps(report.json()))
+    else:
+        print(f"{report.board} {report.sn or '(no serial number)'} on {port}")
+        for finding in report.findings:
+            print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name}: {finding.says}")
+            if finding.advice:
+                print(f"      {finding.advice}")
+    if not report.ok:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def shell_command(
+    port: PortName,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[COMMAND]...", help="mpremote's, e.g. exec 'print(1)'."),
+    ] = None,
+) -> None:
+    """A board's Python prompt, through mpremote; a call is hung up. Ctrl-X leaves it.
+
+    The application does not run then: reset the board, or Ctrl-D at the prompt, to start it.
+    """
+    from . import shell
+
+    raise typer.Exit(shell.run(port, arguments or ()))

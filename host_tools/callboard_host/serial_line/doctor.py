@@ -1,0 +1,110 @@
+"""What is wrong with a board, in plain words, and what to do about it."""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import callboard
+
+from .link import SerialLink
+
+SELF_TEST_S = 60.0
+PROTOCOL = 1
+_SLOW_LINE_MS = 500.0
+_LOW_MEMORY = 20_000  # bytes
+
+# Part -> what to do when it fails.
+_ADVICE = {
+    "clock": "reset the board; if it stays, its crystal or its firmware is wrong",
+    "random": "do not use this board: its keys could be guessed",
+    "key store": "back up nothing, run a factory reset; if it fails again the flash is worn out",
+    "microphone": "check the microphone's wires and pins in board.json",
+    "speaker": "check the amplifier's wires and pins in board.json",
+    "codecs": "this board is too slow for that codec: leave it out of its codecs",
+    "wifi": "is the network's name right (`callboard provision --wifi`), and is it in reach?",
+    "relay": "is `callboard relay` running, and does the board have its address and CA?",
+    "line": "try another cable, a shorter one, or another USB port",
+    "firmware": "flash the board with this version of callboard",
+    "provisioned": "run `callboard provision`",
+    "registered": "run `callboard provision … --issue-ticket`",
+    "log": "the line is too slow for what the board logs, or nobody reads it",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One part: `ok`, what was found, and what to do if it is not."""
+
+    name: str
+    ok: bool
+    says: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was found on a board."""
+
+    port: str
+    board: str
+    sn: str
+    firmware: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Nothing is wrong."""
+        return all(finding.ok for finding in self.findings)
+
+    def json(self) -> dict[str, Any]:
+        """For --json."""
+        return {**asdict(self), "ok": self.ok, "findings": [asdict(f) for f in self.findings]}
+
+
+def _finding(name: str, ok: bool, says: str) -> Finding:
+    return Finding(name, ok, says, "" if ok else _ADVICE.get(name, "see `callboard log`"))
+
+
+def examine(link: SerialLink, url: str, connect_s: float = 15.0) -> Report:
+    """Ask the board on `link` everything. It plays a tone.
+
+    Raises BoardSilent, PortFailed; RemoteError when a call is going on.
+    """
+    link.wait_for_board(connect_s)
+    started = time.monotonic()
+    hello = link.request("hello")
+    answer_ms = (time.monotonic() - started) * 1000
+    status = link.request("status")
+    tests = link.request("self_test", timeout_s=SELF_TEST_S)["tests"]
+    findings = [_line(link, answer_ms), _firmware(hello), *_state(status)]
+    findings += [_finding(test["name"], test["ok"], test["says"]) for test in tests]
+    return Report(
+        port=url,
+        board=str(hello.get("board")),
+        sn=str(hello.get("sn") or ""),
+        firmware=str(hello.get("firmware")),
+        findings=tuple(findings),
+    )
+
+
+def _line(link: SerialLink, answer_ms: float) -> Finding:
+    damaged = link.decoder.damaged + link.repeated
+    ok = not damaged and answer_ms < _SLOW_LINE_MS
+    return _finding("line", ok, f"answers in {answer_ms:.0f} ms, {damaged} frames damaged or lost")
+
+
+def _firmware(hello: dict[str, Any]) -> Finding:
+    runs = f"callboard {hello.get('firmware')} on {hello.get('implementation')}"
+    runs += f" {hello.get('version')}, {hello.get('bits')} bits"
+    same = hello.get("firmware") == callboard.__version__ and hello.get("protocol") == PROTOCOL
+    return _finding("firmware", same, runs if same else f"{runs}; here is {callboard.__version__}")
+
+
+def _state(status: dict[str, Any]) -> list[Finding]:
+    missing = ", ".join(status["missing"])
+    lost = status["lines_lost"]
+    return [
+        _finding("provisioned", not missing, f"lacks {missing}" if missing else "completely"),
+        _finding("registered", status["registered"], "yes" if status["registered"] else "no"),
+        _finding("log", not lost, f"{lost} lines were lost" if lost else "nothing was lost"),
+    ]

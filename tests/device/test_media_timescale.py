@@ -78,6 +78,18 @@ def test_whole_periods_are_left_out_and_inserted():
             assert line.pending == made % line.frame
 
 
+def test_what_does_not_fit_is_passed_over():
+    """5 ms out of a wave of 10 Hz: its value moves by a tenth of its peak, but not at once."""
+    for change in (
+        lambda line: -line.leave_out(line.shortest, 256),
+        lambda line: line.insert(line.shortest, 256),
+    ):
+        heard, made, _ = corrected(16000, 1600, change)
+        assert abs(made) == 80
+        steps = [abs(heard[i + 1] - heard[i]) for i in range(5000)]
+        assert max(steps) < 100, max(steps)
+
+
 def test_nothing_is_done_where_it_would_be_heard():
     """A sweep looks like itself nowhere within 15 ms."""
     line = ElasticLine(16000)

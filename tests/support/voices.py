@@ -239,7 +239,7 @@ def offset_of(piece, line, near, reach):
     return low + best, float(score[best])
 
 
-_BLOCK, _INNER, _NEAR = round(0.320 * RATE), round(0.016 * RATE), round(0.015 * RATE)
+_BLOCK, _INNER, _NEAR = round(0.320 * RATE), round(0.016 * RATE), round(0.025 * RATE)
 
 
 def missing_windows(reference, line, at):

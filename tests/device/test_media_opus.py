@@ -2,7 +2,8 @@
 
 from array import array
 
-from media_rig import BoardClock, Pipe, Shelf, opus_stream, stream, talk
+from media_rig import BoardClock, Pipe, Shelf, codecs_at, opus_stream, stream, talk
+from media_sim import Lcg
 
 from callboard import native
 from callboard.media import rtp
@@ -65,7 +66,7 @@ def ends(clock, rate, there, back, make=opus_stream, ppm=0):
         receive,
         there,
         start=(0xFFF0, 0x7FFFFFF0),
-        max_rate=rate,
+        codecs=codecs_at(rate),
     )
     phone = AudioSession(
         clock,
@@ -75,7 +76,7 @@ def ends(clock, rate, there, back, make=opus_stream, ppm=0):
         send,
         back,
         start=(0x7FF0, 0xFFFFFFF0),
-        max_rate=rate,
+        codecs=codecs_at(rate),
     )
     return board, phone
 
@@ -204,6 +205,34 @@ def test_mute():
     assert tap.headers[-1][1] == (0xFFF0 + len(tap.headers) - 1) & 0xFFFF
 
 
+def test_hostile_packets():
+    """2000 mutated packets in a running stream, played as they are: nothing escapes."""
+    require_opus()
+    random = Lcg(7)
+    for rate in RATES:
+        clock, shelf = FakeClock(), Shelf(size=400)
+        board, phone = ends(clock, rate, shelf, Shelf())
+        board.start()
+        phone.start()
+        packet = bytearray(400)
+        for turn in range(1000):
+            clock.advance(20)
+            board.tick()
+            slot = (shelf.sent - 1) % 4
+            n = shelf._sizes[slot]
+            for i in range(n):
+                packet[i] = shelf._slots[slot][i]
+            for _ in range(random.below(4)):
+                packet[20 + random.below(n - 20)] = random.below(256)
+            if turn % 5 == 4:
+                n = 20 + random.below(n)
+            phone.receive(packet, 0, n, clock.ticks_ms())
+            phone.tick()
+        figures = phone.stats()
+        assert figures["frames_played"] > 700, figures
+        assert phone.playout._codec.refused > 0
+
+
 def test_raw_frames():
     """The application's own Opus packets: any size that an Opus frame may have."""
     require_opus()
@@ -248,7 +277,7 @@ def _all_that_happens(make, rate, start):
                 make(ssrcs[1]),
                 out,
                 start=(0xFFF0, start),
-                max_rate=rate,
+                codecs=codecs_at(rate),
             )
         )
         sessions[-1].start()

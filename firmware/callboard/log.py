@@ -4,22 +4,57 @@
     net = log.module("net")
     net.warn("no answer in %d ms", 500)
 
-Lines go to `write(line)`. Control characters are shown as dots, so that a line stays a line. What
-is secret is never given to a log; there is no filter that would find it.
+Lines go to `write(line)`, and the last ones are kept in memory for who comes later. Control
+characters are shown as dots, so that a line stays a line. What is secret is never given to a log;
+there is no filter that would find it.
 """
+
+from .errors import InvalidArgument
 
 LEVELS = "DIWE"
 LINE_MAX = 240
+RECENT_MAX = 2048  # bytes of lines that are kept
+MODULES_MAX = 16  # that have a level of their own
 
 
 class Log:
-    """Writes lines of level `level` and above; `counts` holds how many of each were asked for."""
+    """Writes lines of level `level` and above; `counts` holds how many of each were asked for.
+
+    `recent`: the last lines, oldest first, RECENT_MAX bytes of them at most.
+    """
 
     def __init__(self, write, clock, level="I"):
         self._write = write
         self._clock = clock
         self._lowest = LEVELS.index(level)
+        self._levels = {}  # module -> index into LEVELS
         self.counts = [0] * len(LEVELS)
+        self.recent = []
+        self._recent_bytes = 0
+
+    def set_level(self, level, module=None):
+        """Log `level` ("D", "I", "W", "E") and above, of all modules or of one; None: as all.
+
+        Raises InvalidArgument.
+        """
+        if level is None and module is not None:
+            self._levels.pop(module, None)
+            return
+        if not isinstance(level, str) or len(level) != 1 or level not in LEVELS:
+            raise InvalidArgument("level must be one of D I W E")
+        if module is None:
+            self._lowest = LEVELS.index(level)
+            return
+        if not isinstance(module, str) or not 1 <= len(module) <= 32:
+            raise InvalidArgument("module must be a text of 1 to 32 characters")
+        if module not in self._levels and len(self._levels) >= MODULES_MAX:
+            raise InvalidArgument("at most %d modules have a level of their own" % MODULES_MAX)
+        self._levels[module] = LEVELS.index(level)
+
+    def levels(self):
+        """{"level": of all, "modules": {name: level}}."""
+        modules = {name: LEVELS[self._levels[name]] for name in self._levels}
+        return {"level": LEVELS[self._lowest], "modules": modules}
 
     def module(self, name):
         """A Module that logs under `name`."""
@@ -28,15 +63,21 @@ class Log:
     def line(self, level, name, text, args=()):
         """Log one line: `level` 0..3, an index into LEVELS; `text` is formatted with `args`."""
         self.counts[level] += 1
-        if level < self._lowest:
+        if level < self._levels.get(name, self._lowest):
             return
         if args:
             text = text % args
         if len(text) > LINE_MAX:
             text = text[: LINE_MAX - 3] + "..."
-        self._write(
-            "%s (%d) %s: %s" % (LEVELS[level], self._clock.ticks_ms(), name, printable(text))
-        )
+        line = "%s (%d) %s: %s" % (LEVELS[level], self._clock.ticks_ms(), name, printable(text))
+        self._keep(line)
+        self._write(line)
+
+    def _keep(self, line):
+        self.recent.append(line)
+        self._recent_bytes += len(line.encode())
+        while self._recent_bytes > RECENT_MAX:
+            self._recent_bytes -= len(self.recent.pop(0).encode())
 
 
 class Module:

@@ -84,6 +84,11 @@ class Upkeep:
         """Join a Wi-Fi network. Raises NetworkError."""
         await self._hardware.network_up(ssid, password)
 
+    @property
+    def log(self):
+        """The board's Log."""
+        return self._hardware.log
+
     def restart(self):
         """Start again soon."""
 

@@ -26,6 +26,8 @@ class Board:
         self.joined = []
         self.networks = [(b"Home", -50, True), (b"\xff\x00", -80, False)]
 
+    log = None
+
     def identity(self):
         return {"firmware": "1.2.3", "sn": "SN1"}
 
@@ -65,7 +67,7 @@ class Rig(Handler):
         self.config = Config(keystore.open(RamDevice(), identity=False))
         self.commands = Commands(self.config, self.board, self.clock)
         self.outlet = Outlet(self._written, lambda: True, self.clock)
-        self.log = Log(self.outlet.line, self.clock)
+        self.log = self.board.log = Log(self.outlet.line, self.clock)
         self.console = Console(
             self.commands,
             self.outlet,

@@ -1,6 +1,7 @@
 """Log lines: their form, their levels, and that one message is one line."""
 
-from callboard.log import LINE_MAX, Log, printable
+from callboard.errors import InvalidArgument
+from callboard.log import LINE_MAX, MODULES_MAX, RECENT_MAX, Log, printable
 from support import FakeClock, raises
 
 
@@ -41,3 +42,43 @@ def test_line_is_bounded():
     lines, clock, log = made()
     log.module("m").info("x" * 10000)
     assert len(lines[0]) < LINE_MAX + 20 and lines[0].endswith("...")
+
+
+def test_levels_of_modules():
+    lines = []
+    log = Log(lines.append, FakeClock())
+    log.set_level("D", "net")
+    log.set_level("E", "app")
+    for name in ("net", "app", "other"):
+        module = log.module(name)
+        module.debug("d")
+        module.info("i")
+        module.error("e")
+    assert [line.split(") ")[1] for line in lines] == [
+        "net: d",
+        "net: i",
+        "net: e",
+        "app: e",
+        "other: i",
+        "other: e",
+    ]
+    assert log.levels() == {"level": "I", "modules": {"net": "D", "app": "E"}}
+    log.set_level(None, "net")
+    log.set_level("W")
+    assert log.levels() == {"level": "W", "modules": {"app": "E"}}
+    for wrong in (("X",), (None,), ("",), ("DI",), (5,), ("D", ""), ("D", "x" * 33), ("D", 5)):
+        raises(InvalidArgument, log.set_level, *wrong)
+    for number in range(MODULES_MAX - 1):
+        log.set_level("D", "m%d" % number)
+    raises(InvalidArgument, log.set_level, "D", "one too many")
+
+
+def test_the_last_lines_are_kept_and_bounded():
+    log = Log(lambda line: None, FakeClock())
+    module = log.module("app")
+    for number in range(200):
+        module.info("%d %s", number, "\u00e9" * 30)
+    size = sum(len(line.encode()) for line in log.recent)
+    assert RECENT_MAX - 100 < size <= RECENT_MAX
+    numbers = [int(line.split(": ")[1].split()[0]) for line in log.recent]
+    assert numbers == list(range(200 - len(numbers), 200))

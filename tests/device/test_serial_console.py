@@ -86,6 +86,20 @@ async def test_tools_use_frames():
         assert rig.config.get("sn") == "S1"
 
 
+async def test_levels_of_the_log_and_what_it_said():
+    async with Rig() as rig:
+        net = rig.log.module("net")
+        net.debug("not yet")
+        assert await rig.type("log D net\n") == ["level: I", 'modules: {"net": "D"}']
+        net.debug("now")
+        answer = await rig.ask("log.level", {"level": "E"})
+        assert answer == {"level": "E", "modules": {"net": "D"}}
+        rig.log.module("app").warn("no more")
+        lines = (await rig.ask("log.recent"))["lines"]
+        assert [line.split(") ")[1] for line in lines] == ["net: now"]
+        assert (await rig.ask("log.level", {"level": "X"}))["code"] == codes.INVALID_ARGUMENT
+
+
 async def test_requests_that_are_none():
     async with Rig() as rig:
         rig.channel.open(5)

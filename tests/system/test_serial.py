@@ -263,6 +263,15 @@ def _wait(condition, seconds=20):
         time.sleep(0.01)
 
 
+def test_what_was_said_before_anybody_listened(any_board):
+    kept = Kept()
+    with SerialLink.open(any_board.path) as link:
+        link.wait_for_board(10)
+    log.capture(any_board.path, [kept], log.Filter(), history=True, seconds=0.3)
+    assert kept.records[0].note and "1 lines from the board's memory" in kept.records[0].text
+    assert "to be provisioned" in kept.records[1].text and kept.records[1].level == "W"
+
+
 def test_the_log_says_when_the_board_was_reset(tmp_path):
     kept = Kept()
     with blank(tmp_path) as virtual:

@@ -41,6 +41,8 @@ class Commands:
             "users.remove": self._remove_user,
             "self_test": self._self_test,
             "wifi.scan": self._scan,
+            "log.level": self._log_level,
+            "log.recent": self._log_recent,
             "unlock": self._unlock,
             "lock": self._lock,
             "reboot": self._reboot,
@@ -131,6 +133,16 @@ class Commands:
         for ssid, rssi, secured in await self._board.scan():
             found.append({"ssid": _shown(ssid), "rssi": rssi, "secured": secured})
         return {"networks": found}
+
+    async def _log_level(self, params):
+        """Until it restarts. Not locked: a log holds no secrets."""
+        log = self._board.log
+        if params:
+            log.set_level(params.get("level"), params.get("module"))
+        return log.levels()
+
+    async def _log_recent(self, params):
+        return {"lines": list(self._board.log.recent)}
 
     # --- what is changed ---
 

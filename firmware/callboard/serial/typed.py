@@ -15,6 +15,7 @@ HELP = (
     "user add|remove OPENID    whom the button calls: the first one",
     "scan                      Wi-Fi networks",
     "test                      self-test",
+    "log LEVEL [MODULE]        what it logs: D, I, W or E and above",
     "unlock PIN, lock          when a PIN protects the configuration",
     "reboot",
     "factory-reset confirm     erase everything",
@@ -48,6 +49,9 @@ def parse(line):
         return "config.set", {"values": {rest: None}}
     if word == "register" and rest:
         return "register", {"ticket": rest}
+    if word == "log":
+        level, _, module = rest.partition(" ")
+        return "log.level", {"level": level, "module": module or None} if level else {}
     if word == "unlock" and rest:
         return "unlock", {"pin": rest}
     if word == "factory-reset":

@@ -243,6 +243,9 @@ def log_command(
     colour: Annotated[
         bool | None, typer.Option("--colour/--no-colour", help="Default: on a terminal.")
     ] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="First what it said before, from its memory.")
+    ] = False,
     reconnect: Annotated[
         bool, typer.Option("--reconnect/--once", help="Go on after a pulled cable.")
     ] = True,
@@ -265,7 +268,14 @@ def log_command(
         sinks.append(file)
     try:
         log.capture(
-            port, sinks, wanted, baud=baud, reconnect=reconnect, seconds=seconds, lines=lines
+            port,
+            sinks,
+            wanted,
+            baud=baud,
+            reconnect=reconnect,
+            seconds=seconds,
+            lines=lines,
+            history=history,
         )
     except KeyboardInterrupt:
         pass  # how one leaves it

@@ -17,6 +17,7 @@ from callboard.serial import framing
 from callboard_host import events
 from callboard_host.errors import BadInput
 
+from .link import SerialLink
 from .port import BAUD, PortFailed, SerialPort
 
 LEVELS = "DIWE"
@@ -199,6 +200,8 @@ class Capture(framing.Handler):
         self._decoder = framing.Decoder(self, _LINE_MAX, salvage=True)
         self._heard = 0.0
         self._most: int | None = None
+        self._first_port: Any = None
+        self._already: set[bytes] = set()  # lines of the history that may come once more
 
     def run(self, seconds: float | None = None, lines: int | None = None) -> Counts:
         """Until `seconds` are over or `lines` were shown; for ever when both are None.
@@ -208,7 +211,8 @@ class Capture(framing.Handler):
         """
         deadline = None if seconds is None else time.monotonic() + seconds
         self._most = lines
-        port = self._open_port()
+        port = self._first_port or self._open_port()
+        self._first_port = None
         try:
             while not self._over(deadline, lines):
                 try:
@@ -227,6 +231,31 @@ class Capture(framing.Handler):
             self._finish_line()
             self.counts.damaged = self._decoder.damaged
         return self.counts
+
+    def begin_with_history(self, port: Any) -> None:
+        """Show what the board on an open port has in memory; run() then goes on with this port.
+
+        Log lines that come before the answer are in it, and those in it that come later, too, are
+        not shown twice. Raises BoardSilent, and closes the port.
+        """
+        after: list[tuple[bytes, bool]] = []
+        link = SerialLink(port, lambda line, cut: after.append((line, cut)))
+        try:
+            answer = link.request("log.recent")["lines"]
+        except BaseException:
+            port.close()
+            raise
+        kept = [str(line).encode("utf-8", "replace") for line in answer]
+        self._note(f"{len(kept)} lines from the board's memory")
+        for line in kept:
+            self.on_line(line, False)
+        self._note("from now on as they come")
+        self._already = set(kept)
+        for line, cut in after:
+            self.on_line(line, cut)
+        rest = link.decoder.partial
+        self._decoder.feed(rest, len(rest), int(time.monotonic() * 1000) & 0x3FFFFFFF)
+        self._first_port = port
 
     def _over(self, deadline: float | None, lines: int | None) -> bool:
         if lines is not None and self.counts.shown >= lines:
@@ -268,7 +297,8 @@ class Capture(framing.Handler):
     # --- from the decoder ---
 
     def on_line(self, line: bytes, cut: bool) -> None:
-        if not line and not cut:
+        if (not line and not cut) or line in self._already:
+            self._already.discard(line)
             return
         record = parse(line, cut)
         self.counts.lines += 1
@@ -310,7 +340,14 @@ def capture(
     reconnect: bool = True,
     seconds: float | None = None,
     lines: int | None = None,
+    history: bool = False,
 ) -> Counts:
-    """Capture what the board on the port `url` says: see Capture.run()."""
+    """Capture what the board on the port `url` says: see Capture.run().
+
+    `history`: ask it first for the lines that it still has in memory. Raises BoardSilent when it
+    does not answer.
+    """
     watch = Capture(lambda: SerialPort(url, baud), sinks, keep, reconnect)
+    if history:
+        watch.begin_with_history(SerialPort(url, baud))
     return watch.run(seconds, lines)

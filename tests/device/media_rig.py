@@ -3,6 +3,7 @@
 import os
 from array import array
 
+from callboard.media.codec_set import CodecSet
 from callboard.media.wav import WavReader, WavWriter
 from callboard.port import ticks_add, ticks_diff
 
@@ -27,6 +28,11 @@ def stream(ssrc=0x1234, mid="0", **changes):
 def opus_stream(ssrc=0x1234, mid="0", **changes):
     """An Opus stream description as in PROTOCOL.md §4."""
     return stream(ssrc, mid, codec="opus", payload_type=111, clock_rate=48000, **changes)
+
+
+def codecs_at(rate):
+    """The codecs of an end that codes Opus at `rate` at most."""
+    return CodecSet(("opus-8k",) if rate == 8000 else None)
 
 
 class Pipe:

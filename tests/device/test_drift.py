@@ -6,7 +6,7 @@ minutes. Real voices, ten minutes and PESQ: tests/host/test_media_drift.py.
 
 from array import array
 
-from media_rig import Shelf, opus_stream, stream
+from media_rig import Shelf, codecs_at, opus_stream, stream
 
 from callboard import native
 from callboard.media.devices import NullMicrophone, NullSpeaker
@@ -81,7 +81,7 @@ def drifted(make, rate, ppm, level, seconds):
         make(1),
         make(2),
         shelf,
-        max_rate=rate,
+        codecs=codecs_at(rate),
     )
     phone = AudioSession(
         clock,
@@ -90,7 +90,7 @@ def drifted(make, rate, ppm, level, seconds):
         make(2),
         make(1),
         Shelf(size=400),
-        max_rate=rate,
+        codecs=codecs_at(rate),
     )
     board.start()
     clock.us += 8000

@@ -144,7 +144,7 @@ def stream(codec, ssrc):
 class End:
     """One end: what it says, what it hears, its session."""
 
-    def __init__(self, clock, codec, said, network, ssrcs, ppm=0, rate=RATE, max_rate=None):
+    def __init__(self, clock, codec, said, network, ssrcs, ppm=0, rate=RATE):
         self.mouth = Mouth(said, rate, clock, ppm)
         self.ear = Ear(rate, clock, ppm)
         send, receive = (stream(codec, ssrc) for ssrc in ssrcs)
@@ -157,7 +157,6 @@ class End:
             receive,
             network,
             start=(65000, 0xFFFF0000),
-            max_rate=max_rate,
         )
         self.delays = []
 
@@ -168,14 +167,13 @@ class End:
             self.delays.append(self.session.jitter.delay_ms)
 
 
-def call(codec, said, seconds, ppm=(0, 0), fates=None, rate=RATE, max_rate=None, prepare=None):
+def call(codec, said, seconds, ppm=(0, 0), fates=None, rate=RATE, prepare=None):
     """A call of so many seconds; returns both ends (stopped). said, ppm, fates: of each."""
     clock = SimulatedClock()
     fates = fates or (lambda number: 5, lambda number: 5)
     networks = [Network(clock, fate) for fate in fates]
     ends = [
-        End(clock, codec, said[i], networks[i], (1 + i, 2 - i), ppm[i], rate, max_rate)
-        for i in range(2)
+        End(clock, codec, said[i], networks[i], (1 + i, 2 - i), ppm[i], rate) for i in range(2)
     ]
     networks[0].target, networks[1].target = ends[1].session, ends[0].session
     if prepare:

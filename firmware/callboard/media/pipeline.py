@@ -33,8 +33,7 @@ class AudioSession:
     and `receive_stream`, descriptions of PROTOCOL.md §4; `transport`, with `headroom` (free bytes
     it needs before a packet) and `send(buf, off, n) -> bool`; `report(sentence)` is told when a
     device fails: the call goes on without it. `start`: (sequence number, timestamp) of the first
-    packet. `max_rate`: Hz, no codec works at more here (8000 on a board that has no time for
-    16000). `codecs`: a CodecSet, None: all that are here, in memory of their own.
+    packet. `codecs`: a CodecSet; None: all that are here, in memory of their own.
 
     `mute`: send silence. `on_frame()` is called after every tick, `on_first_audio()` when the far
     end is first heard, `capture_stage(pcm, reference)` as in media/capture.py.
@@ -52,10 +51,9 @@ class AudioSession:
         transport,
         report=None,
         start=None,
-        max_rate=None,
         codecs=None,
     ):
-        codecs = codecs or CodecSet(("opus-8k",) if max_rate == 8000 else None)
+        codecs = codecs or CodecSet()
         codec, decoder = codecs.coder(send_stream), codecs.decoder(receive_stream)
         check_stream(send_stream, codec)
         check_stream(receive_stream, decoder)

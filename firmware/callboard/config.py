@@ -261,7 +261,7 @@ class Config:
 
 
 def _known(name):
-    if name not in FIELDS:
+    if not isinstance(name, str) or name not in FIELDS:
         raise InvalidArgument("no field is called %s; there are %s" % (name, ", ".join(NAMES)))
 
 

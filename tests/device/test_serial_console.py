@@ -1,10 +1,12 @@
 """The console: typed and framed commands, the lock, Ctrl-C, and what must not be shown."""
 
 import asyncio
+import os
 
 from console_rig import Rig
 
 from callboard import codes
+from callboard.config import NAMES
 from callboard.serial import framing, typed
 from callboard.serial.commands import PAUSE_MS, TRIES, UNLOCK_MS
 
@@ -84,6 +86,58 @@ async def test_tools_use_frames():
         rig.board.busy = True
         assert (await rig.ask("config.set", {"values": {"sn": "S2"}}))["code"] == codes.AVT_BUSY
         assert rig.config.get("sn") == "S1"
+
+
+STRANGE = (None, True, 5, -1, "", "x", "\ud7ff" * 40, [], [[]], [None], {}, {"hex": []}, {"a": {}})
+PARAMETERS = {
+    "config.get": ("names",),
+    "config.set": ("values",),
+    "register": ("ticket", "again"),
+    "users.add": ("open_id",),
+    "users.remove": ("open_id",),
+    "unlock": ("pin",),
+    "log.level": ("level", "module"),
+    "factory_reset": ("confirm",),
+}
+
+
+async def test_strange_parameters_are_refused_and_nothing_breaks():
+    async with Rig() as rig:
+        for method in PARAMETERS:
+            for name in PARAMETERS[method]:
+                for value in STRANGE:
+                    answer = await rig.ask(method, {name: value})
+                    assert answer.get("code") != codes.RPC_INTERNAL, (method, name, value)
+        for field in NAMES:
+            for value in STRANGE:
+                answer = await rig.ask("config.set", {"values": {field: value}})
+                assert answer.get("code") != codes.RPC_INTERNAL, (field, value)
+                await rig.ask("config.set", {"values": {"pin": None}})
+        assert not any("failed" in line for line in rig.log.recent)
+
+
+async def test_a_failure_of_ours_is_answered():
+    async with Rig() as rig:
+
+        async def broken():
+            raise ValueError
+
+        rig.board.self_test = broken
+        assert (await rig.ask("self_test"))["code"] == codes.RPC_INTERNAL
+        assert "firmware" in await rig.ask("hello")
+
+
+async def test_noise_does_not_end_it():
+    async with Rig() as rig:
+        for _ in range(40):
+            noise = bytes(byte for byte in os.urandom(200) if byte != 3)
+            await rig.type(noise)
+            rig.clock.advance(framing.GAP_MS)
+            assert not rig.task.done()
+        rig.lines.clear()
+        rig._to_board(b"\n")
+        rig.clock.advance(framing.GAP_MS)
+        assert "state: ready" in await rig.type("\nstatus\n")
 
 
 async def test_levels_of_the_log_and_what_it_said():

@@ -126,8 +126,11 @@ class Console(framing.Handler):
             try:
                 await job(what)
             except Exception as error:  # of ours: the console must survive it
-                port.print_exception(error)
-                self._log.error("a command failed: %s", type(error).__name__)
+                self._broken(error)
+
+    def _broken(self, error):
+        port.print_exception(error)
+        self._log.error("a command failed: %s", type(error).__name__)
 
     # --- typed commands ---
 
@@ -160,6 +163,9 @@ class Console(framing.Handler):
             reply = {"jsonrpc": "2.0", "id": request_id, "result": answer}
         except CallboardError as error:
             reply = _refusal(request_id, error.code, error.message)
+        except Exception as error:  # of ours: whoever asked must hear of it
+            self._broken(error)
+            reply = _refusal(request_id, codes.RPC_INTERNAL, "the board failed: see its log")
         data = port.json_text(reply).encode()
         if len(data) > MESSAGE_MAX:
             error = _refusal(request_id, codes.RPC_INTERNAL, "the answer is too long")

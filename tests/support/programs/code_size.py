@@ -15,7 +15,7 @@ import callboard.media.pipeline  # noqa: E402
 import callboard.net.http  # noqa: E402
 import callboard.net.tls  # noqa: E402
 import callboard.net.websocket  # noqa: E402
-import callboard.platform.unix  # noqa: E402
+import callboard.platform.unix  # noqa: E402, F401
 from callboard.media import codec  # noqa: E402
 
 codec.names()  # loads Opus, too

@@ -28,7 +28,7 @@ def before_swap(seed=0):
 
 
 def torn_header(keep_first=True):
-    """(flash, contents before the swap, the new sector): the header block cut short, so that a copy
+    """(flash, contents before the swap, new sector): the header block cut short, so that a copy
     of the header is good and the first record is not."""
     nor, store, contents = before_swap()
     target = SECTOR if store.stats()["sequence"] % 2 else 0

@@ -101,6 +101,9 @@ static mp_obj_t py_get(size_t n_args, const mp_obj_t *args) {
     arg_buffer_t name = arg_read(args[2]), out = { NULL, 0 };
     if (args[3] != mp_const_none) {
         out = arg_write(args[3]);
+        if (out.size == 0) {
+            out.data = name.data; /* an empty buffer may be NULL, which would mean None */
+        }
     }
     ks_flash_t flash;
     ks_t *s = attach(args, &flash);

@@ -136,8 +136,10 @@ class FlashStore:
         return Transaction(self)
 
     def erase_all(self):
-        """Remove everything and erase where it was, as a factory reset does. A store that has become
-        unusable is made anew."""
+        """Remove everything and erase where it was, as a factory reset does.
+
+        A store that has become unusable is made anew.
+        """
         if self._call(core.erase_all) < 0:
             self._open = False
             for at in (0, core.KS_SECTOR):

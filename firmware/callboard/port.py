@@ -310,8 +310,14 @@ async def stdin_reader():
     return read
 
 
+_CTRL_C = const(3)
+
+
 class _PolledStdin:
-    """MicroPython's standard input. A read() of more than there is would block the board."""
+    """MicroPython's standard input. A read() of more than there is would block the board.
+
+    It stops after each Ctrl-C: what follows that may be for Python's prompt, as mpremote's Ctrl-A.
+    """
 
     def __init__(self):
         self._stream = sys.stdin.buffer
@@ -328,7 +334,7 @@ class _PolledStdin:
         while data:
             buf[n] = data[0]
             n += 1
-            if n == len(buf) or not self._poll.poll(0):
+            if n == len(buf) or data[0] == _CTRL_C or not self._poll.poll(0):
                 break
             data = self._stream.read(1)
         return n

@@ -339,6 +339,23 @@ def test_mpremote_gets_in(tmp_path, busy):
         assert "in 42" in done.stdout
 
 
+def test_what_comes_with_ctrl_c_is_for_the_prompt(tmp_path):
+    """mpremote sends Ctrl-A right behind it."""
+    virtual = blank(tmp_path, bits=32)
+    virtual.process.kill()
+    virtual.process.wait()
+    virtual._argv[-1] = str(LOGGER.with_name("board_with_prompt.py"))
+    with virtual:
+        virtual._boot()
+        with SerialLink.open(virtual.path) as link:
+            link.wait_for_board(10)
+            link._port.write(b"\r\x03\r\x01")
+            heard, deadline = b"", time.monotonic() + 10
+            while b"raw REPL" not in heard and time.monotonic() < deadline:
+                heard += link._port.read()
+    assert b"raw REPL; CTRL-B to exit" in heard
+
+
 def test_ctrl_c_inside_frames_and_packets_stops_nothing(any_board):
     with SerialLink.open(any_board.path) as link:
         link.wait_for_board(10)

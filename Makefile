@@ -49,7 +49,7 @@ ifneq ($(words $(filter 64 32,$(BITS))),1)
 $(error BITS=$(BITS): say BITS=64 or BITS=32)
 endif
 
-.PHONY: help setup venv micropython natmods native speech room call bench-call bench-codec fuzz \
+.PHONY: help setup venv micropython natmods native speech room call bench-call bench-codec bench-keystore fuzz \
   test test-quick spec-coverage lint typecheck clean distclean
 
 help: ## list the targets
@@ -75,6 +75,11 @@ $(STAMPS)/packages-32: host_tools/toolchain/system_packages.sh | $(STAMPS)/packa
 # Other people's Opus, which the tests hold ours against; without root those tests are skipped.
 $(STAMPS)/packages-peers: host_tools/toolchain/system_packages.sh | $(STAMPS)/packages-32
 	@HOST_PYTHON=$(HOST_PYTHON) $< peers || echo "The tests against these will be skipped."
+	@mkdir -p $(@D) && touch $@
+
+# A board's compiler, for the size of what runs there; without root sizes are not measured.
+$(STAMPS)/packages-arm: host_tools/toolchain/system_packages.sh | $(STAMPS)/packages-32
+	@HOST_PYTHON=$(HOST_PYTHON) $< arm || echo "Sizes will not be measured."
 	@mkdir -p $(@D) && touch $@
 
 # A browser's client for Wi-Fi provisioning; without npm its test is skipped.
@@ -177,6 +182,9 @@ bench-call: $(BOARD) ## 20 call set-ups and 60 s of media, for percentiles
 
 bench-codec: micropython natmods $(STAMPS)/native $(STAMPS)/speech $(STAMPS)/packages-32 ## Opus per frame, against plain C
 	@$(BIN)/python tests/bench/codec.py $(ARGS)
+
+bench-keystore: $(STAMPS)/venv-test $(STAMPS)/packages-arm ## the key store beside littlefs, and its size on a board
+	@$(BIN)/python tests/bench/keystore.py $(ARGS)
 
 # --- tests --------------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 # Makes sure the system programs a build needs are there; installs the Debian packages that are not.
 #
 #   system_packages.sh GROUP...     groups: base (everything else), bits32 (32-bit programs),
-#                                 peers (other Opus codecs, for the tests), node (for its tests)
+#                                 peers (other Opus codecs, for the tests), node (for its tests),
+#                                 arm (a board's compiler, to measure size)
 #
 # What is missing is found by trying each thing, so a compiler or Python that came from elsewhere
 # counts. Installs with root or sudo and says so; otherwise says what to install and fails.
@@ -28,6 +29,8 @@ have() {
     libopus0)     "$python" -c 'import ctypes; ctypes.CDLL("libopus.so.0")' ;;
     ffmpeg)       command -v ffmpeg ;;
     nodejs)       command -v node ;;
+    gcc-arm-none-eabi) command -v arm-none-eabi-gcc ;;
+    libnewlib-arm-none-eabi) echo '#include <string.h>' | arm-none-eabi-gcc -xc -c -o /dev/null - ;;
     npm)          command -v npm ;;
     python3)      "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ;;
     python3-venv) "$python" -c 'import venv, ensurepip' ;;
@@ -42,7 +45,8 @@ packages_of() {
     bits32) echo gcc-multilib ;;
     peers)  echo libopus0 ffmpeg ;;
     node)   echo nodejs npm ;;
-    *) echo "system_packages: unknown group $1 (base, bits32, peers, node)" >&2; exit 2 ;;
+    arm)    echo gcc-arm-none-eabi libnewlib-arm-none-eabi ;;
+    *) echo "system_packages: unknown group $1 (base, bits32, peers, node, arm)" >&2; exit 2 ;;
   esac
 }
 

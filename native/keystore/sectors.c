@@ -198,7 +198,8 @@ int32_t ks_swap(ks_t *s, const entry_t *carried, int keep) {
 /* Append a control record, which says whether the other sector is ready. */
 static int32_t write_note(ks_t *s) {
     entry_t nothing;
-    memset(&nothing, 0, sizeof nothing);
+    nothing.name = nothing.value = NULL;
+    nothing.name_size = nothing.value_size = 0;
     s->error = 0;
     ks_append(s, 0, &nothing);
     ks_flush(s);

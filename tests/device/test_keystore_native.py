@@ -427,3 +427,59 @@ def test_block_devices_that_cannot_be_used():
         raises(StorageError, BlockFlash, device, blocks)
     device.ioctl = lambda op, arg: 512
     raises(StorageError, BlockFlash, device)
+
+
+class Disk:
+    """A block device of 24 blocks without checks, which would take long."""
+
+    def __init__(self):
+        self.data = bytearray(b"\xff" * (24 * SECTOR))
+
+    def ioctl(self, op, arg):
+        if op == 6:
+            self.data[arg * SECTOR : arg * SECTOR + SECTOR] = b"\xff" * SECTOR
+        return {4: 24, 5: SECTOR}.get(op, 0)
+
+    def readblocks(self, n, buf, off=0):
+        at = n * SECTOR + off
+        memoryview(buf)[:] = memoryview(self.data)[at : at + len(buf)]
+
+    def writeblocks(self, n, buf, off):
+        at = n * SECTOR + off
+        self.data[at : at + len(buf)] = buf
+
+
+def test_pin_files_behind_littlefs():
+    import os
+
+    from callboard.flash import pin_files
+
+    if not hasattr(os, "VfsLfs2"):
+        raise SkipTest("no littlefs here: tests/native/test_keystore_pin_files.py has one")
+    device = Disk()
+    os.VfsLfs2.mkfs(device)
+    os.mount(os.VfsLfs2(device), "/pins")
+    try:
+        with open("/pins/before", "w") as file:
+            file.write("x" * 5000)
+        raises(StorageError, pin_files.find_blocks, device)
+        pin_files.create("/pins/")
+        blocks = pin_files.find_blocks(device)
+        store = FlashStore(pin_files.pin_flash(device))
+        for i in range(150):
+            store.put("key%d" % (i % 3), b"%d" % i * 20)
+            store.maintain()
+            with open("/pins/file%d" % (i % 4), "w") as file:
+                file.write("y" * (i * 70))
+            if i % 30 == 29:
+                held = contents(store)
+                os.umount("/pins")
+                os.mount(os.VfsLfs2(device), "/pins")
+                assert pin_files.find_blocks(device) == blocks
+                store = FlashStore(pin_files.pin_flash(device))
+                assert contents(store) == held and len(held) == 3
+        with open("/pins/before") as file:
+            assert file.read() == "x" * 5000
+        assert store.stats()["sequence"] > 1
+    finally:
+        os.umount("/pins")

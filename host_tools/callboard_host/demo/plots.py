@@ -90,18 +90,19 @@ def losses(series: dict[str, list[list[float]]]) -> str:
 
 def timeline(events: list[tuple[float, str, str]]) -> str:
     """(seconds, who, what) of signalling and media, one row for each end."""
-    figure, (axis,) = _figure(1, 2.2)
+    figure, (axis,) = _figure(1, 3.0)
+    axis.margins(x=0.08)  # room for the last label
     last: dict[str, tuple[float, int]] = {}
     span = max((at for at, _, _ in events), default=1.0) or 1.0
     for at, source, name in events:
         row = _SOURCES.index(source)
         before, level = last.get(source, (-span, -1))
         # Labels close together climb, so that they can be read.
-        level = level + 1 if at - before < 0.06 * span and level < 5 else 0
+        level = level + 1 if at - before < 0.1 * span and level < 7 else 0
         last[source] = (at, level)
-        axis.plot([at, at], [row, row + 0.1 + 0.13 * level], color=_SAID, linewidth=0.6)
+        axis.plot([at, at], [row, row + 0.1 + 0.11 * level], color=_SAID, linewidth=0.6)
         axis.plot([at], [row], "o", color=_HEARD, markersize=3)
-        axis.text(at, row + 0.1 + 0.13 * level, f"{name} {at:.2f}", fontsize=6.5)
+        axis.text(at, row + 0.1 + 0.11 * level, f"{name} {at:.2f}", fontsize=6.5)
     axis.set_yticks(range(len(_SOURCES)), _SOURCES)
     axis.set_ylim(-0.2, len(_SOURCES))
     axis.set_xlabel("seconds", fontsize=8)

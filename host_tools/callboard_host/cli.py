@@ -7,7 +7,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import callboard
-from callboard_host import board_options, errors
+from callboard_host import board_options, errors, keystore_commands
 from callboard_host.relay import commands as relay_commands
 from callboard_host.serial_line import commands as serial_commands
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 relay_commands.register(app)
 serial_commands.register(app)
+keystore_commands.register(app)
 
 _PHONE_STATE = Path.home() / ".config" / "callboard" / "phone.json"
 

@@ -8,7 +8,7 @@ configuration it waits to be provisioned (PROTOCOL.md §9) and then goes online.
 
 import asyncio
 
-from . import __version__, codes, platform, port
+from . import __version__, codes, native, platform, port
 from .config import Config
 from .core.supervisor import Supervisor
 from .errors import CallboardError, NotRegistered, RemoteError
@@ -77,6 +77,7 @@ class App:
         self._open = True
         fields = port.implementation()
         fields["firmware"] = __version__
+        fields["native"] = native.implementations()
         self._emit("boot", fields)
         self._show()
         try:

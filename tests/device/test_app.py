@@ -5,7 +5,7 @@ import asyncio
 from fake_relay import FakeRelay, fixed_random
 from voip_bench import media, rtp_packet
 
-from callboard import codes, keystore
+from callboard import codes, keystore, native
 from callboard.app import RESTART, App
 from callboard.errors import CallboardError, InvalidArgument
 from callboard.keystore import RamDevice
@@ -185,6 +185,7 @@ async def test_boots_online_and_ready():
     assert rig.names() == ["boot", "online", "ready"]
     boot = rig.fields("boot")[0]
     assert boot["bits"] in (32, 64) and boot["implementation"] and boot["firmware"]
+    assert boot["native"] == native.implementations()
     assert rig.hardware.leds == ["off", "on"]
     assert await rig.off() == 0
     assert rig.hardware.closed == 1 and rig.relay.socket.sent_close == (1000, "")

@@ -40,7 +40,7 @@ def board_facts(events: CallEvents) -> dict[str, Any]:
         "version": boot["version"],
         "bits": boot["bits"],
         "firmware": boot.get("firmware"),
-        "native": boot.get("native"),
+        "native": boot["native"],
         "frame_cpu_ms": {name: _ms(cpu_us.get(name)) for name in ("p50", "p95", "max")},
         "heap_growth_bytes": stats.get("heap_growth_bytes"),
         "allocated_bytes_per_s": stats.get("allocated_bytes_per_s"),

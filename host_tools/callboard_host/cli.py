@@ -8,6 +8,7 @@ import typer
 
 import callboard
 from callboard_host import board_options, errors, keystore_commands
+from callboard_host.boards import commands as board_commands
 from callboard_host.relay import commands as relay_commands
 from callboard_host.serial_line import commands as serial_commands
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 relay_commands.register(app)
 serial_commands.register(app)
 keystore_commands.register(app)
+board_commands.register(app)
 
 _PHONE_STATE = Path.home() / ".config" / "callboard" / "phone.json"
 

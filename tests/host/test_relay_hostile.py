@@ -12,8 +12,8 @@ from callboard_host.relay.auth import Client, Hello, device_identity, user_ident
 from callboard_host.relay.clock import FakeClock
 from callboard_host.relay.config import RelayConfig
 from callboard_host.relay.core import Core
-from callboard_host.relay.faces import data_model, rooms, voip
 from callboard_host.relay.rooms import Engine
+from callboard_host.relay.server import register_faces
 from callboard_host.relay.store import Store
 from callboard_host.relay.transaction import Device, User
 from callboard_host.relay.vault import open_vault
@@ -113,8 +113,7 @@ async def open_core(folder):
     """A relay without sockets: an app, a model, three devices, two users, authorisations."""
     store = await Store.open(folder, open_vault(folder))
     core = Core(RelayConfig(folder), FakeClock(), store, Engine())
-    for face in (voip, rooms, data_model):
-        face.register(core.methods)
+    register_faces(core.methods)
     async with store.write() as tx:
         await tx.put_app("wx1", "", 1)
         await tx.put_model("m1", "", 1)
@@ -124,6 +123,7 @@ async def open_core(folder):
             await tx.add_user(User(open_id, "wx1", open_id), 1)
             for sn in ("VICTIM", "EVIL"):
                 await tx.authorise(open_id, "m1", sn, 1)
+                await tx.bind(open_id, "m1", sn, 1)
     return core
 
 

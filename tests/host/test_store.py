@@ -14,7 +14,7 @@ from callboard.errors import InvalidArgument, StorageError
 from callboard_host.relay.rotation import rotate_master_key
 from callboard_host.relay.store import Store
 from callboard_host.relay.tokens import token_hash
-from callboard_host.relay.transaction import User
+from callboard_host.relay.transaction import App, Relation, User
 from callboard_host.relay.vault import ENVIRONMENT, Vault, open_vault
 from support.covers import covers
 
@@ -198,6 +198,43 @@ def test_a_master_key_that_others_may_read_is_refused(tmp_path):
     (tmp_path / "master.key").chmod(0o644)
     with pytest.raises(StorageError, match="chmod 600"):
         open_vault(tmp_path)
+
+
+async def test_a_database_of_version_1_is_brought_up_to_date(tmp_path):
+    """Whom it let call is bound and authorised now; nothing else has changed."""
+    old = Path(__file__).parent / "databases" / "version_1.sql"
+    with sqlite3.connect(tmp_path / "relay.db") as database:
+        database.executescript(old.read_text())
+    for _ in range(2):  # once is enough
+        store = await Store.open(tmp_path, Vault(b"\x11" * 32))
+        async with store.read() as tx:
+            assert await tx.device_key("m1", "SN1") == KEY
+            assert await tx.apps() == [App("wx1", "One"), App("wx2", "Two")]
+            assert await tx.relations() == [Relation("o1", "m1", "SN1", True, True)]
+            assert await tx.user("o2") == User("o2", "wx2", "Zoe")
+            assert (await tx.ticket(token_hash("Told"))).wxa_appid is None
+            assert await tx.token(token_hash("Uold")) == ("o1", token_hash("c" * 32))
+            assert await tx.properties("m1", "SN1") == {"volume": 7}
+        await store.close()
+    new = tmp_path / "new"
+    new.mkdir()
+    await _open_and_close(new)
+    assert _schema(tmp_path / "relay.db") == _schema(new / "relay.db")
+
+
+def _schema(path):
+    """Tables, columns and indices, whatever their order."""
+    with sqlite3.connect(path) as database:
+        names = [row[0] for row in database.execute("SELECT name FROM sqlite_master")]
+        columns = {
+            name: sorted(row[1:] for row in database.execute(f"PRAGMA table_info({name})"))
+            for name in names
+        }
+        keys = {
+            name: sorted(row[2:5] for row in database.execute(f"PRAGMA foreign_key_list({name})"))
+            for name in names
+        }
+    return columns, keys
 
 
 async def test_a_newer_database_is_refused(tmp_path):

@@ -72,13 +72,37 @@ class AdminClient:
         """Is the relay there? `{"status", "protocol", "time_ms"}`"""
         return await self.request("GET", "/v1/health")
 
-    async def add_app(self, wxa_appid: str, name: str = "") -> None:
-        """Add or rename an app."""
-        await self.request("PUT", f"/v1/admin/apps/{quote(wxa_appid, '')}", {"name": name})
+    async def add_app(self, wxa_appid: str, name: str | None = "", **flags: bool) -> None:
+        """Add or change an app; flags: arrears, in_review, campus, needs_token. None: leave it."""
+        body = {"name": name, **flags}
+        await self.request("PUT", _app(wxa_appid), body)
 
-    async def add_model(self, model_id: str, name: str = "") -> None:
-        """Add or rename a device type."""
-        await self.request("PUT", f"/v1/admin/models/{quote(model_id, '')}", {"name": name})
+    async def apps(self) -> list[dict[str, Any]]:
+        """Every app."""
+        return (await self.request("GET", "/v1/admin/apps"))["apps"]
+
+    async def add_key(self, wxa_appid: str, name: str = "") -> dict[str, Any]:
+        """An API key for an app's backend: `{"key_id", "key"}`."""
+        return await self.request("POST", _app(wxa_appid) + "/keys", {"name": name})
+
+    async def keys(self, wxa_appid: str) -> list[dict[str, Any]]:
+        """An app's API keys, without the keys."""
+        return (await self.request("GET", _app(wxa_appid) + "/keys"))["keys"]
+
+    async def drop_key(self, wxa_appid: str, key_id: str) -> None:
+        """Take an API key back."""
+        await self.request("DELETE", f"{_app(wxa_appid)}/keys/{quote(key_id, '')}")
+
+    async def of_app(
+        self, method: str, wxa_appid: str, path: str, body: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """A request of the app's backend, in its name: `path` as below /v1/app."""
+        return await self.request(method, _app(wxa_appid) + path, body)
+
+    async def add_model(self, model_id: str, name: str = "", wxa_appid: str | None = None) -> None:
+        """Add or change a device type; `wxa_appid`: the app it belongs to."""
+        body = {"name": name, "wxa_appid": wxa_appid}
+        await self.request("PUT", f"/v1/admin/models/{quote(model_id, '')}", body)
 
     async def ticket(self, model_id: str, sn: str) -> dict[str, Any]:
         """An SnTicket: `{"ticket", "expires_ms"}`."""
@@ -90,14 +114,51 @@ class AdminClient:
             "POST", "/v1/admin/users", {"wxa_appid": wxa_appid, "name": name}
         )
 
+    async def users(self) -> list[dict[str, Any]]:
+        """Every user."""
+        return (await self.request("GET", "/v1/admin/users"))["users"]
+
+    async def remove_user(self, open_id: str) -> None:
+        """Remove a user for good."""
+        await self.request("DELETE", f"/v1/admin/users/{quote(open_id, '')}")
+
+    async def authorisations(self, **wanted: str) -> list[dict[str, Any]]:
+        """Pairs of users and devices; narrowed by open_id, model_id, sn."""
+        query = "&".join(f"{name}={quote(value, '')}" for name, value in wanted.items())
+        answer = await self.request("GET", f"/v1/admin/authorisations?{query}")
+        return answer["authorisations"]
+
     async def authorise(self, open_id: str, model_id: str, sn: str) -> None:
-        """Let a device call a user."""
-        body = {"open_id": open_id, "model_id": model_id, "sn": sn}
-        await self.request("POST", "/v1/admin/authorisations", body)
+        """Bind a user to a device and answer for the user: the two may call each other."""
+        await self.request("POST", "/v1/admin/authorisations", _pair(open_id, model_id, sn))
+
+    async def revoke(self, open_id: str, model_id: str, sn: str) -> None:
+        """Take the user's authorisation back."""
+        await self.request("DELETE", "/v1/admin/authorisations", _pair(open_id, model_id, sn))
+
+    async def bind(self, open_id: str, model_id: str, sn: str) -> None:
+        """Give a device a user, who may then authorise it on the phone."""
+        await self.request("POST", "/v1/admin/bindings", _pair(open_id, model_id, sn))
+
+    async def unbind(self, open_id: str, model_id: str, sn: str) -> None:
+        """Take a user from a device."""
+        await self.request("DELETE", "/v1/admin/bindings", _pair(open_id, model_id, sn))
 
     async def devices(self) -> list[dict[str, Any]]:
         """Every registered device."""
         return (await self.request("GET", "/v1/admin/devices"))["devices"]
+
+    async def forget_device(self, model_id: str, sn: str) -> None:
+        """Forget a device, its key, users and properties."""
+        await self.request("DELETE", _device(model_id, sn))
+
+    async def name_device(self, model_id: str, sn: str, name: str) -> None:
+        """What people call a device."""
+        await self.request("PUT", _device(model_id, sn) + "/name", {"name": name})
+
+    async def faults(self, no_rooms: bool) -> None:
+        """Fault switches: with `no_rooms` every call fails with -5."""
+        await self.request("PUT", "/v1/admin/faults", {"no_rooms": no_rooms})
 
     async def properties(self, model_id: str, sn: str) -> dict[str, Any]:
         """A device's data model."""
@@ -111,6 +172,14 @@ class AdminClient:
     async def set_modules(self, model_id: str, sn: str, modules: int) -> None:
         """Switch a device's backend services (codes.MODULE_*)."""
         await self.request("PUT", _device(model_id, sn) + "/modules", {"modules": modules})
+
+
+def _app(wxa_appid: str) -> str:
+    return f"/v1/admin/apps/{quote(wxa_appid, '')}"
+
+
+def _pair(open_id: str, model_id: str, sn: str) -> dict[str, Any]:
+    return {"open_id": open_id, "model_id": model_id, "sn": sn}
 
 
 def _device(model_id: str, sn: str) -> str:

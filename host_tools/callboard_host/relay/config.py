@@ -34,11 +34,14 @@ class RelayConfig:
     push_ms: int = 10_000  # how long the admin interface waits for a device
     ticket_ms: int = 300_000  # 5 minutes (000 §3)
     invitation_ms: int = 7 * 86_400_000
+    voip_token_ms: int = 2 * 3_600_000
+    notice_ms: int = 7 * 86_400_000  # how long a notice waits for its user
     media_backlog: int = 16_384
     signalling_backlog: int = 262_144
     connections: int = 4_096
     handshakes: int = 512  # connections that have not said hello yet
     handshakes_per_s: float = 20.0  # from one address; bursts of five seconds' worth
+    app_requests_per_s: float = 5.0  # of one API key; bursts of ten seconds' worth
     failures_per_s: float = 0.5  # refused hellos, tickets, invitations, tokens from one address
 
     @property

@@ -1,7 +1,8 @@
 """What the faces work with: store, hub, services, and the registry of request handlers."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from callboard import codes
@@ -10,17 +11,23 @@ from .auth import Authenticator
 from .clock import Clock
 from .config import RelayConfig
 from .hub import Hub
+from .ratelimit import RateLimiter
 from .refusal import Refused
 from .registration import Registrar
+from .reservations import Reservations
 from .rooms import Engine
 from .session import Session
 from .store import Store
 from .users import Users
 
+MESSAGES_PER_S = 10.0  # notices and commands of one client
+MESSAGES_BURST = 100.0
+
 log = logging.getLogger(__name__)
 
 Result = dict[str, Any] | None  # None: the answer comes later
 Handler = Callable[["Core", Session, int, dict[str, Any]], Awaitable[Result]]
+Greeting = Callable[["Core", Session], Awaitable[None]]
 
 
 class Methods:
@@ -28,6 +35,15 @@ class Methods:
 
     def __init__(self) -> None:
         self._handlers: dict[str, tuple[tuple[str, ...], Handler]] = {}
+        self._greetings: list[tuple[str, Greeting]] = []
+
+    def greet(self, role: str, greeting: Greeting) -> None:
+        """Let `greeting` run whenever a client of this role has a new session."""
+        self._greetings.append((role, greeting))
+
+    def greetings(self, role: str) -> list[Greeting]:
+        """What a new session of this role is told."""
+        return [greeting for wanted, greeting in self._greetings if wanted == role]
 
     def add(self, name: str, roles: tuple[str, ...], handler: Handler) -> None:
         """Register a handler. A name is registered once."""
@@ -55,6 +71,32 @@ class Core:
         self.registrar = Registrar(store, clock, config.ticket_ms)
         self.users = Users(store, clock, config.invitation_ms)
         self.authenticator = Authenticator(store, clock)
+        self.reservations = Reservations()
+        self.message_limits = RateLimiter(MESSAGES_PER_S, MESSAGES_BURST)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside the running request; a failure is logged."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    async def stop(self) -> None:
+        """End every session and what was still to be done."""
+        await self.hub.stop()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def greet(self, session: Session) -> None:
+        """A client has a new session: tell it what waits for it."""
+        for greeting in self.methods.greetings(session.client.identity.role):
+            await greeting(self, session)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("the relay failed", exc_info=error)
 
     async def _handle(
         self, session: Session, request_id: int, method: str, params: dict[str, Any]

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from callboard import codes
+from callboard.port import json_text
 
 from .refusal import Refused
 
@@ -62,6 +63,12 @@ def serial_number(params: dict[str, Any]) -> str:
     return value
 
 
+def device_id(params: dict[str, Any]) -> tuple[str, str]:
+    """The members `model_id` and `sn`."""
+    sn = serial_number(params)
+    return matching(params, "model_id", NAME), sn
+
+
 def integer(
     params: dict[str, Any], name: str, low: int, high: int, default: int | None = None
 ) -> int:
@@ -116,6 +123,28 @@ def _is_small(value: Any, limit: int, depth: int) -> bool:
         )
     if isinstance(value, str):
         return len(value) <= 128
+    return value is None or _is_plain_number(value)
+
+
+def json_object(params: dict[str, Any], name: str, limit: int) -> dict[str, Any]:
+    """An object of any members, without floats, at most `limit` bytes long and 8 levels deep."""
+    value = params.get(name)
+    if not isinstance(value, dict) or not _is_json(value, 8):
+        raise refuse(f"{name} must be an object without floats, at most 8 levels deep")
+    if len(json_text(value).encode("utf-8", "surrogatepass")) > limit:
+        raise refuse(f"{name} must have at most {limit} bytes as JSON")
+    return value
+
+
+def _is_json(value: Any, depth: int) -> bool:
+    if isinstance(value, dict):
+        return depth > 0 and all(
+            _is_json(name, 1) and _is_json(content, depth - 1) for name, content in value.items()
+        )
+    if isinstance(value, list):
+        return depth > 0 and all(_is_json(content, depth - 1) for content in value)
+    if isinstance(value, str):
+        return not any(0xD800 <= ord(character) < 0xE000 for character in value)
     return value is None or _is_plain_number(value)
 
 

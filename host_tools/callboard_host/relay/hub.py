@@ -5,6 +5,7 @@ import hmac
 import logging
 import os
 from collections.abc import Callable
+from typing import Any
 
 from callboard import codes
 from callboard.errors import RemoteError
@@ -110,24 +111,35 @@ class Hub:
 
     # -- requests to clients -------------------------------------------------------------------
 
-    async def push_and_wait(self, key: str, method: str, params: dict, timeout_ms: int) -> None:
-        """Push and wait until the client took it. Raises Refused: its error, offline, too slow."""
+    def is_online(self, key: str) -> bool:
+        """Has this client a connection?"""
         session = self.sessions.get(key)
-        if session is None or session.connection is None:
-            raise Refused(codes.NETWORK, "the device is offline")
-        answered: asyncio.Future[RemoteError | None] = asyncio.get_running_loop().create_future()
+        return session is not None and session.connection is not None
 
-        def done(_result: object, error: RemoteError | None) -> None:
+    async def push_and_wait(self, key: str, method: str, params: dict, timeout_ms: int) -> Any:
+        """Push, wait for the client's answer and return it.
+
+        Raises Refused: its error, offline, too slow.
+        """
+        session = self.sessions.get(key)
+        whose = "phone" if key.startswith("user:") else "device"
+        if session is None or session.connection is None:
+            raise Refused(codes.NETWORK, f"the {whose} is offline")
+        answered: asyncio.Future[tuple[Any, RemoteError | None]]
+        answered = asyncio.get_running_loop().create_future()
+
+        def done(result: object, error: RemoteError | None) -> None:
             if not answered.done():
-                answered.set_result(error)
+                answered.set_result((result, error))
 
         session.push(method, params, done)
         try:
-            error = await asyncio.wait_for(answered, timeout_ms / 1000)
+            result, error = await asyncio.wait_for(answered, timeout_ms / 1000)
         except TimeoutError:
-            raise Refused(codes.TIMEOUT, "the device did not answer in time") from None
+            raise Refused(codes.TIMEOUT, f"the {whose} did not answer in time") from None
         if error is not None:
             raise Refused(error.code, error.message)
+        return result
 
     # -- the engine's effects ------------------------------------------------------------------
 

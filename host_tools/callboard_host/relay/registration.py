@@ -60,24 +60,36 @@ class Registrar:
         self._clock = clock
         self._ticket_ms = ticket_ms
 
-    async def issue_ticket(self, model_id: str, sn: str) -> tuple[str, int]:
-        """A new ticket and when it expires (ms since 1970). Raises Refused: model unknown."""
+    async def issue_ticket(
+        self, model_id: str, sn: str, wxa_appid: str | None = None
+    ) -> tuple[str, int]:
+        """A new ticket and when it expires (ms since 1970). Raises Refused: model unknown.
+
+        `wxa_appid`: the app whose backend asks; the model must be its own, and the ticket is good
+        for this app only. None: the relay's operator asks.
+        """
         now_ms = self._clock.epoch_ms()
         ticket = new_token("T")
         expires_ms = now_ms + self._ticket_ms
         async with self._store.write() as tx:
-            if not await tx.has_model(model_id):
+            model = await tx.model(model_id)
+            if model is None:
                 raise Refused(codes.MODEL_REFUSED, "model_id is not a model of this relay")
+            if wxa_appid is not None and model.wxa_appid != wxa_appid:
+                raise Refused(codes.MODEL_REFUSED, f"model_id is not a model of {wxa_appid}")
             await tx.drop_old_credentials(now_ms - _KEEP_EXPIRED_MS)
-            await tx.add_ticket(token_hash(ticket), model_id, sn, expires_ms)
+            await tx.add_ticket(token_hash(ticket), model_id, sn, expires_ms, wxa_appid)
         return ticket, expires_ms
 
     async def register(self, asked: Registration) -> Registered:
         """Trade the ticket for a key. Raises Refused; the ticket is then as good as before."""
         now_ms = self._clock.epoch_ms()
         async with self._store.write() as tx:
-            if not await tx.has_model(asked.model_id):
+            model = await tx.model(asked.model_id)
+            if model is None:
                 raise Refused(codes.MODEL_REFUSED, "model_id is not a model of this relay")
+            if model.wxa_appid not in (None, asked.wxa_appid):
+                raise Refused(codes.MODEL_REFUSED, "model_id is a model of another app")
             ticket = await self._valid_ticket(tx, asked, now_ms)
             await _check_app(tx, asked)
             if ticket.nonce_hash is not None:
@@ -93,6 +105,8 @@ class Registrar:
         ticket = await tx.ticket(token_hash(asked.ticket))
         if ticket is None or (ticket.model_id, ticket.sn) != (asked.model_id, asked.sn):
             raise _ticket_refused("unknown or for another device")
+        if ticket.wxa_appid not in (None, asked.wxa_appid):
+            raise _ticket_refused("for another app")
         if ticket.used_ms is not None:
             raise _ticket_refused("used already")
         if now_ms >= ticket.expires_ms:

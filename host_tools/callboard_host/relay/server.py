@@ -16,9 +16,11 @@ from ..errors import BadInput, InUse
 from .ca import Certificates, ensure_certificates
 from .clock import Clock
 from .config import MAX_TEXT, RelayConfig
-from .core import Core
-from .faces import data_model, rooms, voip
+from .core import Core, Methods
+from .faces import data_model, messages, people, rooms, voip
 from .faces.admin import Admin
+from .faces.app_actions import AppActions
+from .faces.backend import Backend
 from .faces.public import Public
 from .files import ADMIN_TOKEN_FILE
 from .limiters import Limiters
@@ -101,7 +103,7 @@ class Relay:
         if self._signalling is not None:
             await self._signalling.stop()
         if self._core is not None:
-            await self._core.hub.stop()
+            await self._core.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         if self._core is not None:
@@ -118,14 +120,15 @@ class Relay:
         token = read_or_make_secret(self.admin_token_path, new_token("A")).strip()
         store = await Store.open(config.data_dir, open_vault(config.data_dir), config.database_url)
         self._core = core = Core(config, self.clock, store, Engine(limits=config.limits))
-        for face in (voip, rooms, data_model):
-            face.register(core.methods)
+        register_faces(core.methods)
         limiters = Limiters(config, self.clock)
         self._signalling = Signalling(core, limiters)
         application = web.Application(client_max_size=MAX_TEXT)
         self._signalling.add_routes(application.router)
         Public(core, limiters).add_routes(application.router)
-        Admin(core, token, limiters).add_routes(application.router)
+        actions = AppActions(core)
+        Backend(core, actions, limiters).add_routes(application.router)
+        Admin(core, token, actions, limiters).add_routes(application.router)
         await self._listen(application)
         self._housekeeping = asyncio.create_task(self._keep_house())
 
@@ -173,6 +176,12 @@ class Relay:
                 )
         except (StorageError, OSError) as error:
             log.error("the server certificate could not be renewed: %s", error)
+
+
+def register_faces(methods: Methods) -> None:
+    """Every request that clients may make over their WebSocket."""
+    for face in (voip, people, messages, rooms, data_model):
+        face.register(methods)
 
 
 def _prepare_directory(path: Path) -> None:

@@ -231,6 +231,8 @@ class Signalling:
         core.hub.started(session)
         if client.device is not None and not resumed:
             session.push("voip.peer_ready", {})
+        if not resumed:
+            core.later(core.greet(session))
         return session
 
     # -- messages ------------------------------------------------------------------------------

@@ -126,8 +126,11 @@ async def _migrate(connection: AsyncConnection) -> None:
             f"the database has schema version {version}, this program knows "
             f"{tables.SCHEMA_VERSION}: update it"
         )
-    for number in range(version, tables.SCHEMA_VERSION):
-        await tables.MIGRATIONS[number](connection)
+    if version == 0:
+        await tables.create_all(connection)
+    else:
+        for number in range(version, tables.SCHEMA_VERSION):
+            await tables.MIGRATIONS[number](connection)
     if version != tables.SCHEMA_VERSION:
         await _put_meta(connection, "schema_version", str(tables.SCHEMA_VERSION))
 

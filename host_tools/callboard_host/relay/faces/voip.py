@@ -7,6 +7,7 @@ from callboard import codes
 from .. import fields
 from ..auth import DEVICE, USER, user_identity
 from ..core import Core, Methods, Result
+from ..permission import DEVICE_TO_PHONE, CallWish, check_call, find_user
 from ..refusal import Refused
 from ..rooms import CallDetails
 from ..session import Session
@@ -28,10 +29,14 @@ async def call(core: Core, session: Session, request_id: int, params: dict[str, 
     device = session.client.device
     assert device is not None  # the registry lets only devices in
     details = _parse_call(params, device, session.client.flavour)
-    user = await _callable_user(core, device, params.get("open_id"))
+    _check_own_ids(params, device)
+    user = await _callable_user(core, device, session.client.flavour, params)
+    group_id = _reservation(core, device, user, params)
     details = _with_callee(details, user)
     now_ms = core.clock.monotonic_ms()
     outcome = core.hub.engine.call(session.key, user_identity(user.open_id), details, now_ms)
+    if group_id is not None:
+        core.reservations.take(group_id)
     session.call_request = (outcome.result["call_id"], request_id)
     core.hub.run(outcome)
     return None
@@ -87,17 +92,39 @@ def _with_callee(details: CallDetails, user: User) -> CallDetails:
     )
 
 
-async def _callable_user(core: Core, device: Device, open_id: Any) -> User:
+def _check_own_ids(params: dict[str, Any], device: Device) -> None:
+    """A call may say again who calls (000 §3); it must be who said hello."""
+    for name, right, code in (
+        ("device_id", device.sn, codes.CALL_DEVICE_ID),
+        ("model_id", device.model_id, codes.CALL_DEVICE_ID),
+        ("wxa_appid", device.wxa_appid, codes.CALL_OTHER_APP),
+    ):
+        if params.get(name) is not None and params[name] != right:
+            raise Refused(code, f"{name} is not that of this device")
+
+
+async def _callable_user(core: Core, device: Device, flavour: int, params: dict[str, Any]) -> User:
     """The user, if this device may call them. Raises Refused with the codes of 000 §3."""
-    if not isinstance(open_id, str) or not fields.OPEN_ID.fullmatch(open_id):
-        raise Refused(codes.CALL_OPEN_ID_INVALID, f"open_id must match {fields.OPEN_ID.pattern}")
+    voip_token = None
+    if params.get("voip_token") is not None:
+        voip_token = fields.token(params, "voip_token")
+    wish = CallWish(DEVICE_TO_PHONE, flavour, voip_token, core.clock.epoch_ms())
     async with core.store.read() as tx:
-        user = await tx.user(open_id)
-        authorised = await tx.is_authorised(open_id, device.model_id, device.sn)
-    if user is None:
-        raise Refused(codes.CALL_OPEN_ID_INVALID, "open_id is not a user of this relay")
-    if user.wxa_appid != device.wxa_appid:
-        raise Refused(codes.CALL_OTHER_APP, "open_id belongs to another app than the device")
-    if not authorised:
-        raise Refused(codes.CALL_NOT_AUTHORISED, "the user has not authorised this device to call")
+        user = await find_user(tx, device, params.get("open_id"))
+        await check_call(tx, device, user, wish)
     return user
+
+
+def _reservation(core: Core, device: Device, user: User, params: dict[str, Any]) -> str | None:
+    """The group of the prepared call that this one is; None: it is not prepared."""
+    if params.get("group_id") is None and params.get("voip_id") is None:
+        return None
+    group_id, voip_id = (_id_or_nothing(params.get(name)) for name in ("group_id", "voip_id"))
+    whose = (device.model_id, device.sn)
+    now_ms = core.clock.epoch_ms()
+    core.reservations.find(whose, group_id, voip_id, user.open_id, now_ms)
+    return group_id
+
+
+def _id_or_nothing(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -25,6 +25,10 @@ class Engine:
         self._rooms = Rooms(self._state)
         self._calls = Calls(self._state, self._rooms)
 
+    def refuse_rooms(self, refuse: bool) -> None:
+        """A fault switch: while on, no room can be made (-5), as if the relay were full."""
+        self._state.refuse_rooms = refuse
+
     # -- participants --------------------------------------------------------------------------
 
     def connect(

@@ -147,7 +147,7 @@ class Rooms:
 
     def check_room_free(self) -> None:
         """Refuse when the relay holds as many rooms as it may."""
-        if len(self._state.rooms) >= self._state.limits.rooms:
+        if self._state.refuse_rooms or len(self._state.rooms) >= self._state.limits.rooms:
             raise Refused(codes.CALL_NO_ROOM, "the relay has no room free; try again later")
 
     def open(self, kinds: frozenset[str], call_id: str | None = None) -> Room:

@@ -152,6 +152,7 @@ class State:
         self.rooms: dict[str, Room] = {}
         self.calls: dict[str, Call] = {}
         self.ssrcs: set[int] = set()
+        self.refuse_rooms = False  # a fault that an operator switched on
         self.effects: list[Effect] = []
 
     def emit(self, effect: Effect) -> None:

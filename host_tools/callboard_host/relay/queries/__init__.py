@@ -1,0 +1,1 @@
+"""Queries on the database, by subject; `transaction.Transaction` has them all. No rules here."""

@@ -132,7 +132,7 @@ class Replay:
                     raise AssertionError(f"{name} got more: {message}")
 
 
-@covers("V-63", "M-06", "M-07", "M-10", "M-14", "M-16", "M-38", "M-39")
+@covers("V-55", "V-56", "V-61", "V-63", "M-06", "M-07", "M-10", "M-14", "M-16", "M-38", "M-39")
 @pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda transcript: transcript.name)
 async def test_the_relay_keeps_to_the_transcript(world, transcript):
     replay = Replay(world)
@@ -146,6 +146,7 @@ def test_what_must_be_shown_is_shown():
     assert {transcript.name for transcript in TRANSCRIPTS} == {
         *("registration", "ticket refused", "hello refused", "capability refused"),
         *("call with opus", "call answered", "call rejected", "busy", "resume", "room"),
+        *("notice", "commands", "authorisation"),
     }
 
 

@@ -29,9 +29,12 @@ class Fanout:
         self._listeners[name] = left
 
     def emit(self, name, *args):
-        """Call every listener of `name` with `args`."""
+        """Call every listener of `name` with `args`; returns the first error that one raised."""
+        first = None
         for callback in self._listeners.get(name, ()):
-            self._call(name, callback, args)
+            error = self._call(name, callback, args)
+            first = first or error
+        return first
 
     def _call(self, name, callback, args):
         failure = None
@@ -42,7 +45,7 @@ class Fanout:
             failure = error
         elapsed_ms = ticks_diff(self._clock.ticks_ms(), started_ms)
         if failure is None and elapsed_ms < self._slow_ms:
-            return
+            return None
         if failure is None:
             self.slow += 1
         else:
@@ -51,3 +54,4 @@ class Fanout:
             self._report(name, callback, elapsed_ms, failure)
         elif failure is not None:
             print_exception(failure)
+        return failure

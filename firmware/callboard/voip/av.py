@@ -63,7 +63,11 @@ class AvCallbacks:
         """codes.EVENT_*: EVENT_P2P_PEER_READY allows calls."""
 
     def on_recv_command(self, command, visitor, video_res_type, args):
-        """codes.COMMAND_*; for calls `args` is {"reason"}."""
+        """codes.COMMAND_*; for calls `args` is {"reason"}.
+
+        With COMMAND_USER_DEFINE somebody asks for `args`: change the dict, what is then in it is
+        the answer (text, integers, booleans, None, lists, dicts); raise CallboardError to refuse.
+        """
 
     def on_call_state(self, state, reason):
         """Ours, not of the documents: "calling", "ringing", "talking", "ending", "idle".
@@ -154,7 +158,7 @@ class Av:
 
     def emit(self, name, *args):
         """Call the application's callback `name`; a failing or slow one is reported."""
-        self._events.emit(name, *args)
+        return self._events.emit(name, *args)
 
     def _callback_report(self, name, callback, elapsed_ms, error):
         self._report("callback", error or "%s took %d ms" % (name, elapsed_ms))

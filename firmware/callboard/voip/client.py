@@ -26,6 +26,7 @@ from .caller import Caller
 from .data_model import check_properties
 from .identity import Identity, is_word
 from .lifecycle import Lifecycle
+from .messages import Messages
 from .registration import Registration
 
 CONNECT_MS = 20000
@@ -244,14 +245,21 @@ class Client:
         caller_camera=0,
         callee_camera=0,
         video_info=None,
+        voip_token=None,
+        prepared=None,
     ):
         """Call a user; returns the call object when the phone rings (doWxCloudVoipCall).
 
+        `voip_token` and `prepared`, a pair (group_id, voip_id), come from the app's backend.
         Raises WrongOrder before EVENT_P2P_PEER_READY, NotRegistered, Busy, InvalidArgument,
         RemoteError with one of the documented codes, NetworkError, TimedOut.
         """
         self._steps.check("call")
         params = _call_params(open_id, call_type, caller_camera, callee_camera, video_info)
+        if voip_token is not None:
+            params["voip_token"] = voip_token
+        if prepared is not None:
+            params["group_id"], params["voip_id"] = prepared
         link = self._online_link()
         if self._caller.call.busy:
             self._caller.call.start(open_id)  # raises Busy
@@ -269,6 +277,16 @@ class Client:
         """1 while a call rings or runs, 0 otherwise (isWxCloudVoipBusy)."""
         self._steps.check("is_busy")
         return 1 if self._caller is not None and self._caller.call.busy else 0
+
+    async def send_notice(self, open_id, notice):
+        """Tell a user something (sendMsgNotice); see messages.Messages.send_notice."""
+        self._steps.check("send_notice")
+        return await Messages(self._online_link(), self._av).send_notice(open_id, notice)
+
+    async def send_command(self, open_id, args):
+        """Ask a user's phone something; see messages.Messages.send_command."""
+        self._steps.check("send_command")
+        return await Messages(self._online_link(), self._av).send_command(open_id, args)
 
     def rooms(self, on_event=None):
         """The Rooms of this device's connection; `on_event` as there."""
@@ -308,6 +326,7 @@ class Client:
             report=self._report,
         )
         self._caller = Caller(self._link, self._av, self._report)
+        self._pushes["command"] = Messages(self._link, self._av).command
         self._pushes["call.answered"] = self._caller.answered
         self._pushes["call.ended"] = self._caller.ended
         self._link.start()

@@ -33,6 +33,8 @@ NEEDS = {
     "is_busy": VOIP,
     "report": VOIP,
     "send_audio": VOIP,
+    "send_notice": VOIP,
+    "send_command": VOIP,
     "rooms": VOIP,
 }
 

@@ -10,7 +10,7 @@ import sys
 from binascii import unhexlify
 
 from callboard import codes, keystore
-from callboard.errors import CallboardError, NetworkError
+from callboard.errors import CallboardError, NetworkError, RemoteError
 from callboard.voip.client import Client
 
 WAIT_MS = 10000
@@ -32,6 +32,11 @@ class Device:
     def on_notify(self, event, visitor, channel, stream_type):
         if event == codes.EVENT_P2P_PEER_READY:
             self.events.append("ready")
+
+    def on_recv_command(self, command, visitor, video_res_type, args):
+        if command == codes.COMMAND_USER_DEFINE:
+            args["sum"] = sum(args.pop("add"))
+            self.events.append("command")
 
     def on_call_state(self, state, reason):
         self.events.append(state)
@@ -114,7 +119,36 @@ async def room(device):
     await rooms.leave(made["room_id"])  # it has ended: -114
 
 
+async def notice(device):
+    await device.start()
+    await device.seen("ready")
+    notice = {"text": "the door is open", "level": 2}
+    assert await device.client.send_notice(device.options["open_id"], notice)
+
+
+async def commands(device):
+    await device.start()
+    await device.seen("command")
+    await asyncio.sleep(0.05)  # its answer leaves after the callback
+    open_id = device.options["open_id"]
+    answer = await device.client.send_command(open_id, {"ask": "who is there?"})
+    assert answer == {"answer": "Ada"}
+
+
+async def authorisation(device):
+    await device.start()
+    try:
+        await device.call()
+    except RemoteError as error:
+        assert error.code == codes.CALL_NOT_AUTHORISED
+    await device.call()
+    await device.seen("idle", 2)
+
+
 SCENARIOS = {
+    "notice": notice,
+    "commands": commands,
+    "authorisation": authorisation,
     "registration": registration,
     "ticket refused": ticket_refused,
     "hello refused": hello_refused,

@@ -103,6 +103,29 @@ static mp_obj_t py_ws_header(size_t n_args, const mp_obj_t *args) {
 }
 CB_FUNCTION(ws_header, 4);
 
+static mp_obj_t py_h264_look(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    arg_buffer_t buf = arg_read(args[0]);
+    return result_int(h264_look(buf.data, buf.size, arg_int(args[1]), arg_int(args[2])));
+}
+CB_FUNCTION(h264_look, 3);
+
+static mp_obj_t py_h264_pack(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    arg_buffer_t buf = arg_read(args[0]), walk = arg_write(args[1]), out = arg_write(args[2]);
+    return result_int(h264_pack(buf.data, buf.size, walk.data, walk.size, out.data, out.size,
+        arg_int(args[3]), arg_int(args[4])));
+}
+CB_FUNCTION(h264_pack, 5);
+
+static mp_obj_t py_h264_unpack(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    arg_buffer_t buf = arg_read(args[0]), assembly = arg_write(args[3]), out = arg_write(args[4]);
+    return result_int(h264_unpack(buf.data, buf.size, arg_int(args[1]), arg_int(args[2]),
+        assembly.data, assembly.size, out.data, out.size));
+}
+CB_FUNCTION(h264_unpack, 5);
+
 /* Everything the Python module contains. */
 #define WIRE_EXPORTS(FUNCTION, INTEGER) \
     FUNCTION(MP_QSTR_rtp_tx_init, rtp_tx_init_obj) \
@@ -116,11 +139,15 @@ CB_FUNCTION(ws_header, 4);
     FUNCTION(MP_QSTR_ws_frame, ws_frame_obj) \
     FUNCTION(MP_QSTR_ws_mask, ws_mask_obj) \
     FUNCTION(MP_QSTR_ws_header, ws_header_obj) \
+    FUNCTION(MP_QSTR_h264_look, h264_look_obj) \
+    FUNCTION(MP_QSTR_h264_pack, h264_pack_obj) \
+    FUNCTION(MP_QSTR_h264_unpack, h264_unpack_obj) \
     INTEGER(MP_QSTR_RTP_TX_STATE, RTP_TX_STATE) \
     INTEGER(MP_QSTR_RTP_RX_STATE, RTP_RX_STATE) \
     INTEGER(MP_QSTR_RTP_INFO, RTP_INFO) \
     INTEGER(MP_QSTR_RTP_STATS, RTP_STATS) \
     INTEGER(MP_QSTR_RTP_MAX_JUMP, RTP_MAX_JUMP) \
+    INTEGER(MP_QSTR_RTP_ANY_TICK, RTP_ANY_TICK) \
     INTEGER(MP_QSTR_RTP_RESET, RTP_RESET) \
     INTEGER(MP_QSTR_RTP_ESHORT, RTP_ESHORT) \
     INTEGER(MP_QSTR_RTP_EVERSION, RTP_EVERSION) \
@@ -137,4 +164,12 @@ CB_FUNCTION(ws_header, 4);
     INTEGER(MP_QSTR_WS_ERSV, WS_ERSV) \
     INTEGER(MP_QSTR_WS_EOPCODE, WS_EOPCODE) \
     INTEGER(MP_QSTR_WS_ECONTROL, WS_ECONTROL) \
-    INTEGER(MP_QSTR_WS_ELENGTH, WS_ELENGTH)
+    INTEGER(MP_QSTR_WS_ELENGTH, WS_ELENGTH) \
+    INTEGER(MP_QSTR_H264_WALK, H264_WALK) \
+    INTEGER(MP_QSTR_H264_ASSEMBLY, H264_ASSEMBLY) \
+    INTEGER(MP_QSTR_H264_KEY, H264_KEY) \
+    INTEGER(MP_QSTR_H264_SPS, H264_SPS) \
+    INTEGER(MP_QSTR_H264_PPS, H264_PPS) \
+    INTEGER(MP_QSTR_H264_EFORMAT, H264_EFORMAT) \
+    INTEGER(MP_QSTR_H264_EORDER, H264_EORDER) \
+    INTEGER(MP_QSTR_H264_EFULL, H264_EFULL)

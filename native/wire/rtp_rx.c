@@ -13,6 +13,7 @@
 #define MAX_COUNT ((1u << 30) - 1)
 #define NO_ARRIVAL 0xFFFFFFFFu
 #define ARRIVAL_MASK ((1 << 30) - 1)
+#define MAX_PAUSE_S 60 /* with RTP_ANY_TICK: as long as RTP_MAX_JUMP frames of 20 ms */
 #define MAX_PAUSE_MS 15000 /* between two packets that the jitter estimate compares */
 
 /* The state, as it lies in the caller's bytes (all targets are little-endian). */
@@ -171,11 +172,17 @@ static void rebase(rx_t *rx, const packet_t *packet) {
     rx->last_arrival = NO_ARRIVAL;
 }
 
+/* Units of the clock by which a packet of the running stream may be away. */
+static int32_t max_ahead(const rx_t *rx) {
+    return rx->frame_samples == RTP_ANY_TICK ? MAX_PAUSE_S * (int32_t)rx->clock_rate
+                                             : RTP_MAX_JUMP * (int32_t)rx->frame_samples;
+}
+
 /* Frames from the newest frame to this timestamp; RTP_EJUMP and RTP_EALIGN go to *error. */
 static int32_t frames_ahead(const rx_t *rx, uint32_t timestamp, int32_t *error) {
     int32_t frame = (int32_t)rx->frame_samples;
     int32_t ahead = (int32_t)(timestamp - rx->newest_ts);
-    if (ahead > RTP_MAX_JUMP * frame || ahead < -RTP_MAX_JUMP * frame) {
+    if (ahead > max_ahead(rx) || ahead < -max_ahead(rx)) {
         *error = RTP_EJUMP;
     } else if (ahead % frame != 0) {
         *error = RTP_EALIGN;
@@ -187,7 +194,7 @@ static int32_t frames_ahead(const rx_t *rx, uint32_t timestamp, int32_t *error) 
 static int confirms_restart(const rx_t *rx, const packet_t *packet) {
     uint32_t later = packet->timestamp - rx->candidate_ts;
     return rx->has_candidate && (uint32_t)packet->seq == ((rx->candidate_seq + 1) & 0xFFFF)
-        && later >= 1 && later <= RTP_MAX_JUMP * rx->frame_samples && later % rx->frame_samples == 0;
+        && later >= 1 && later <= (uint32_t)max_ahead(rx) && later % rx->frame_samples == 0;
 }
 
 static int32_t misplaced(rx_t *rx, const packet_t *packet, int32_t error) {

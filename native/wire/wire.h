@@ -36,6 +36,7 @@ int32_t rtp_tx_peek(const uint8_t *state, size_t state_size, uint32_t *out);
 #define RTP_INFO 8        /* entries of rtp_parse's info */
 #define RTP_STATS 9       /* entries of rtp_rx_stats' out */
 #define RTP_MAX_JUMP 3000 /* frames and packets: RFC 3550's MAX_DROPOUT */
+#define RTP_ANY_TICK 1    /* as frame_samples: packets of no common duration (video); up to 60 s may pass */
 
 #define RTP_RESET 1       /* accepted, and the stream starts anew at frame 0 */
 #define RTP_ESHORT (-1)   /* below 12 bytes */
@@ -70,6 +71,36 @@ int32_t rtp_parse(uint8_t *state, size_t state_size, const uint8_t *buf, size_t 
  * duplicates, reordered, interarrival jitter in clock units (RFC 3550 §6.4.1), resets, sequence number
  * cycles, highest sequence number]. Returns 0. */
 int32_t rtp_rx_stats(const uint8_t *state, size_t state_size, uint8_t *out, size_t out_size);
+
+/* --- H.264 in RTP (h264.c): RFC 6184 with packetization mode 1 ---
+ *
+ * An access unit (a picture) is in Annex B form: NAL units, each behind 00 00 01 or 00 00 00 01. */
+
+#define H264_WALK 4     /* entries of h264_pack's walk */
+#define H264_ASSEMBLY 3 /* entries of h264_unpack's assembly */
+
+#define H264_KEY 1 /* kinds of units, or'ed: an IDR picture, where a decoder can begin */
+#define H264_SPS 2 /* a sequence parameter set */
+#define H264_PPS 4 /* a picture parameter set */
+
+#define H264_EFORMAT (-1) /* no access unit, or no payload, of RFC 6184 mode 1 */
+#define H264_EORDER (-2)  /* a piece without its beginning, or a beginning before the last one's end */
+#define H264_EFULL (-3)   /* the access unit is larger than `out` */
+
+/* The kinds of units in the access unit buf[off .. off + n), or H264_EFORMAT: it does not begin with a start
+ * code, or a unit is empty or of a type that may not stand alone in RTP. */
+int32_t h264_look(const uint8_t *buf, size_t buf_size, int32_t off, int32_t n);
+/* Write the next payload of an access unit in buf, of at most max (3 or more) bytes, to out + out_off; returns
+ * its size, 0 when none is left. `walk` is [next byte, end, 0, 0] at first; when walk[0] == walk[1] this
+ * was the last payload, whose packet has the marker bit. The walk's entries put back send it again. */
+int32_t h264_pack(const uint8_t *buf, size_t buf_size, uint8_t *walk, size_t walk_size, uint8_t *out,
+    size_t out_size, int32_t out_off, int32_t max);
+/* Append the payload buf[off .. off + n) to the access unit in out, in Annex B form with long start codes;
+ * returns its size by now, or an H264_E code: nothing has changed then but bytes of out behind that size.
+ * `assembly` is [size, 1 while a unit is open, kinds of units] and all 0 at first. Takes single units, STAP-A
+ * and FU-A. */
+int32_t h264_unpack(const uint8_t *buf, size_t buf_size, int32_t off, int32_t n, uint8_t *assembly,
+    size_t assembly_size, uint8_t *out, size_t out_size);
 
 /* --- WebSocket frames (websocket.c): RFC 6455 §5 --- */
 

@@ -121,6 +121,21 @@ def test_rtp_in():
         assert stats[0] == 13 and stats[3] == 12 and stats[6] == 1
 
 
+def test_h264():
+    require_native()
+    wire, lock = WIRE, heap_locked()
+    unit, end = b"\0\0\0\1\x65" + bytes(range(1, 250)), 254
+    walk, assembly = array("i", [0, end, 0, 0]), array("i", [0] * wire.H264_ASSEMBLY)
+    packet, out = bytearray(64), bytearray(300)
+    with lock:
+        assert wire.h264_look(unit, 0, end) == wire.H264_KEY
+        while walk[0] < end:
+            n = wire.h264_pack(unit, walk, packet, 4, 60)
+            assert wire.h264_unpack(packet, 4, n, assembly, out) > n
+        assert wire.h264_unpack(packet, 0, 4, assembly, out) == wire.H264_EFORMAT
+    assert bytes(out[:end]) == unit
+
+
 def test_websocket():
     require_native()
     wire, lock = WIRE, heap_locked()

@@ -29,11 +29,11 @@ def packet(wire, seq, timestamp, ssrc=SSRC, payload=b"pay!"):
 class Receiver:
     """rtp_parse with its state and info; `put` takes whole packets."""
 
-    def __init__(self, wire, clock_rate=8000, level_id=1, ssrc=SSRC):
+    def __init__(self, wire, clock_rate=8000, level_id=1, ssrc=SSRC, frame=FRAME):
         self.wire = wire
         self.state = bytearray(wire.RTP_RX_STATE)
         self.info = array("i", [99] * wire.RTP_INFO)
-        wire.rtp_rx_init(self.state, ssrc, clock_rate, FRAME, level_id)
+        wire.rtp_rx_init(self.state, ssrc, clock_rate, frame, level_id)
 
     def put(self, data, arrival_ms=-1):
         return self.wire.rtp_parse(self.state, data, 0, len(data), self.info, arrival_ms)
@@ -281,6 +281,19 @@ def test_sequence_jump_re_bases():
         assert rx.frame(20001, 2 * FRAME) == (wire.RTP_RESET, 0)
         stats = rx.stats()
         assert (stats["expected"], stats["lost"], stats["highest"]) == (2, 0, 20001)
+
+
+def test_packets_of_no_common_duration():
+    """Video: many packets with one timestamp, then one at any distance up to a minute."""
+    for wire in ALL:
+        rx = Receiver(wire, clock_rate=90000, frame=wire.RTP_ANY_TICK)
+        for seq, timestamp in ((0, 0), (1, 0), (2, 3003), (3, 3003), (4, 5400000 + 3003)):
+            assert rx.frame(seq, timestamp) == (0, timestamp), (wire.IMPLEMENTATION, timestamp)
+        far = 2 * 5400000 + 3004
+        assert rx.frame(5, far)[0] == wire.RTP_EJUMP
+        assert rx.frame(6, far)[0] == wire.RTP_EJUMP, "the same picture proves nothing"
+        assert rx.frame(7, far + 3003) == (wire.RTP_RESET, 0)
+        assert rx.stats()["resets"] == 1
 
 
 def test_jitter():

@@ -185,6 +185,38 @@ static void fuzz_rtp(void) {
     free(mid.block);
 }
 
+/* Access units and payloads with the bytes that matter, whole and damaged, through a walk and an assembly. */
+static void fuzz_h264(void) {
+    static const uint8_t bytes[] = { 0, 0, 0, 1, 1, 0x65, 0x67, 0x7c, 0x78, 0x85, 0x05, 0x45, 3, 200 };
+    buffer_t a = buffer(), b = buffer_of(4 * H264_WALK - (random_below(9) == 0)), c = buffer();
+    buffer_t assembly = buffer_of(4 * H264_ASSEMBLY - (random_below(9) == 0)), out = buffer();
+    for (size_t i = 0; i < a.size; i++) {
+        a.data[i] = bytes[random_below(sizeof bytes)];
+    }
+    memset(b.data, 0, b.size);
+    memset(assembly.data, 0, assembly.size);
+    b.data[4] = (uint8_t)random_below((uint32_t)a.size + 2);
+    h264_look(A, number(), number());
+    h264_look(A, 0, (int32_t)a.size);
+    for (int i = 0; i < 20; i++) {
+        int32_t off = (int32_t)random_below(4), n = h264_pack(A, B, C, off, random_below(9) ? (int32_t)random_below(40) : number());
+        if (n > 0 && h264_unpack(C, off, n, assembly.data, assembly.size, out.data, out.size) > (int32_t)out.size) {
+            abort();
+        }
+        damage(&c);
+        h264_unpack(C, number(), number(), assembly.data, assembly.size, out.data, out.size);
+        if (random_below(20) == 0) {
+            damage(&b);
+            damage(&assembly);
+        }
+    }
+    free(a.block);
+    free(b.block);
+    free(c.block);
+    free(assembly.block);
+    free(out.block);
+}
+
 static void fuzz_websocket(void) {
     buffer_t a = buffer(), b = buffer_of(random_below(8)), info = buffer_of(4 * WS_INFO);
     if (a.size && random_below(2)) {
@@ -210,6 +242,7 @@ int main(int argc, char **argv) {
         fuzz_duck();
         fuzz_stretch();
         fuzz_rtp();
+        fuzz_h264();
         fuzz_websocket();
     }
     printf("%lu rounds\n", rounds);

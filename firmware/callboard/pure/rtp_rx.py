@@ -8,6 +8,7 @@ RTP_RX_STATE = 96
 RTP_INFO = 8
 RTP_STATS = 9
 RTP_MAX_JUMP = 3000
+RTP_ANY_TICK = 1
 RTP_RESET = 1
 RTP_ESHORT = -1
 RTP_EVERSION = -2
@@ -27,6 +28,7 @@ _NO_ARRIVAL = 0xFFFFFFFF
 _ARRIVAL_MASK = (1 << 30) - 1
 _MAX_COUNT = (1 << 30) - 1
 _MAX_INDEX = 1 << 29
+_MAX_PAUSE_S = 60
 _MAX_PAUSE_MS = 15000
 
 
@@ -100,13 +102,19 @@ class _Receiver:
         self.received += 1
         self.last_arrival = _NO_ARRIVAL
 
+    def max_ahead(self):
+        """Units of the clock by which a packet of the running stream may be away."""
+        if self.frame_samples == RTP_ANY_TICK:
+            return _MAX_PAUSE_S * self.clock_rate
+        return RTP_MAX_JUMP * self.frame_samples
+
     def misplaced(self, seq, timestamp, error):
         """Remember a packet that does not fit, or restart if it follows the one before."""
         later = timestamp - self.candidate_ts & _MASK32
         if (
             self.has_candidate
             and seq == self.candidate_seq + 1 & 0xFFFF
-            and 1 <= later <= RTP_MAX_JUMP * self.frame_samples
+            and 1 <= later <= self.max_ahead()
             and later % self.frame_samples == 0
         ):
             self.rebase(seq, timestamp)
@@ -151,7 +159,7 @@ class _Receiver:
         index = self.newest_index + (frames if ahead >= 0 else -frames)
         error = RTP_EALIGN if ahead % self.frame_samples else 0
         if (
-            abs(ahead) > RTP_MAX_JUMP * self.frame_samples
+            abs(ahead) > self.max_ahead()
             or abs(seq_ahead) > RTP_MAX_JUMP
             or abs(index) > _MAX_INDEX
         ):

@@ -4,7 +4,21 @@ native/wire/wire.h holds the rules. Offsets and counts are bytes.
 """
 
 # ruff: noqa: F401
+from callboard.pure.h264 import (
+    H264_ASSEMBLY,
+    H264_EFORMAT,
+    H264_EFULL,
+    H264_EORDER,
+    H264_KEY,
+    H264_PPS,
+    H264_SPS,
+    H264_WALK,
+    h264_look,
+    h264_pack,
+    h264_unpack,
+)
 from callboard.pure.rtp_rx import (
+    RTP_ANY_TICK,
     RTP_EALIGN,
     RTP_EEXT,
     RTP_EJUMP,

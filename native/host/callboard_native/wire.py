@@ -10,6 +10,7 @@ RTP_RX_STATE = lib.RTP_RX_STATE
 RTP_INFO = lib.RTP_INFO
 RTP_STATS = lib.RTP_STATS
 RTP_MAX_JUMP = lib.RTP_MAX_JUMP
+RTP_ANY_TICK = lib.RTP_ANY_TICK
 RTP_RESET = lib.RTP_RESET
 RTP_ESHORT = lib.RTP_ESHORT
 RTP_EVERSION = lib.RTP_EVERSION
@@ -27,6 +28,14 @@ WS_ERSV = lib.WS_ERSV
 WS_EOPCODE = lib.WS_EOPCODE
 WS_ECONTROL = lib.WS_ECONTROL
 WS_ELENGTH = lib.WS_ELENGTH
+H264_WALK = lib.H264_WALK
+H264_ASSEMBLY = lib.H264_ASSEMBLY
+H264_KEY = lib.H264_KEY
+H264_SPS = lib.H264_SPS
+H264_PPS = lib.H264_PPS
+H264_EFORMAT = lib.H264_EFORMAT
+H264_EORDER = lib.H264_EORDER
+H264_EFULL = lib.H264_EFULL
 
 _ARRIVAL_MASK = (1 << 30) - 1
 _buffers = Buffers(ffi)
@@ -110,3 +119,21 @@ def ws_header(buf, off, n, info):
     """Read a frame header; its size, 0 if n is too few, or a WS_E code."""
     b, i = _read(buf), _write(info)
     return call(lib.ws_header, b, len(b), off, n, i, len(i))
+
+
+def h264_look(buf, off, n):
+    """The kinds of NAL units in an access unit, H264_KEY and others or'ed, or H264_EFORMAT."""
+    b = _read(buf)
+    return call(lib.h264_look, b, len(b), off, n)
+
+
+def h264_pack(buf, walk, out, out_off, max):
+    """Write the next RTP payload of an access unit; its size, 0 when none is left."""
+    b, w, o = _read(buf), _write(walk), _write(out)
+    return call(lib.h264_pack, b, len(b), w, len(w), o, len(o), out_off, max)
+
+
+def h264_unpack(buf, off, n, assembly, out):
+    """Append an RTP payload to the access unit in out; its size by now, or an H264_E code."""
+    b, a, o = _read(buf), _write(assembly), _write(out)
+    return call(lib.h264_unpack, b, len(b), off, n, a, len(a), o, len(o))

@@ -14,7 +14,7 @@ _BLOCK_COUNT = 4
 
 
 class BlockFlash:
-    """Two 4096-byte blocks of a block device: `blocks` their numbers, not necessarily adjacent.
+    """Some 4096-byte blocks of a block device: `blocks` their numbers, not necessarily adjacent.
 
     `page`: bytes that one program operation of the device must have and start on. A partial page
     is filled up with 0xFF, which leaves those bytes as they are, so the unit is 1; unless
@@ -32,9 +32,10 @@ class BlockFlash:
         self._buffer = bytearray(page) if page > 1 and not once_per_page else None
         size, count = device.ioctl(_BLOCK_SIZE, 0), device.ioctl(_BLOCK_COUNT, 0)
         if size != SECTOR:
-            raise StorageError("the key store needs blocks of %d bytes, not %s" % (SECTOR, size))
-        if blocks[0] == blocks[1] or min(blocks) < 0 or max(blocks) >= count:
-            raise StorageError("blocks %d and %d are not two of %d" % (blocks + (count,)))
+            raise StorageError("the flash must have blocks of %d bytes, not %s" % (SECTOR, size))
+        if len(set(blocks)) < len(blocks) or min(blocks) < 0 or max(blocks) >= count:
+            raise StorageError("blocks %s are not %d of %d" % (blocks, len(blocks), count))
+        self.size = SECTOR * len(blocks)
 
     def geometry(self):
         """The program unit in bytes."""
@@ -67,7 +68,7 @@ class BlockFlash:
         return -1 if result else 0
 
 
-def esp32_partition(label="keystore"):
+def esp32_partition(label="keystore", sectors=2):
     """The data partition of that name on an ESP32. StorageError if there is none or it is
     encrypted.
 
@@ -80,13 +81,13 @@ def esp32_partition(label="keystore"):
         raise StorageError("there is no partition named " + label)
     if found[0].info()[5]:
         raise StorageError("partition %s is encrypted: use it without, and sealed values" % label)
-    return BlockFlash(found[0])
+    return BlockFlash(found[0], tuple(range(sectors)))
 
 
-def rp2_sectors(first_block, once_per_page=False):
-    """Two sectors of an rp2 board's storage area, from block `first_block`, which its file system
+def rp2_sectors(first_block, once_per_page=False, sectors=2):
+    """Sectors of an rp2 board's storage area, from block `first_block`, which its file system
     must not use (custom firmware reserves them)."""
     from rp2 import Flash
 
-    blocks = (first_block, first_block + 1)
+    blocks = tuple(range(first_block, first_block + sectors))
     return BlockFlash(Flash(), blocks, page=256, once_per_page=once_per_page)

@@ -11,36 +11,38 @@ _open_file = open
 
 
 class FileFlash:
-    """8192 bytes in a file of the host's file system, made if it is not there.
+    """`size` bytes in a file of the host's file system, made if it is not there.
 
     Every program and erase reaches the disk before it returns. `unit` is the program unit, 1..256.
     """
 
     volatile = False
 
-    def __init__(self, path, unit=1):
+    def __init__(self, path, unit=1, size=SIZE):
         self.path = path
+        self.size = size
         self._unit = unit
         try:
             try:
-                size = os.stat(path)[6]
+                found = os.stat(path)[6]
             except OSError as error:
                 if error.errno != _ENOENT:
                     raise
-                size = self._create()
-            if size != SIZE:
-                raise StorageError("%s has %d bytes, a key store has %d" % (path, size, SIZE))
+                found = self._create()
+            if found != size:
+                raise StorageError("%s has %d bytes, not %d" % (path, found, size))
             self._file = _open_file(path, "r+b")
         except OSError as error:
-            raise StorageError("cannot open the key store %s: %s" % (path, error))
+            raise StorageError("cannot open the flash file %s: %s" % (path, error))
 
     def _create(self):
         temporary = self.path + ".new"
         with _open_file(temporary, "wb") as file:
-            file.write(b"\xff" * SIZE)
+            for _ in range(self.size // SECTOR):
+                file.write(b"\xff" * SECTOR)
             port.sync_file(file)
         port.replace_file(temporary, self.path)
-        return SIZE
+        return self.size
 
     def geometry(self):
         """The program unit in bytes."""
@@ -67,15 +69,16 @@ class FileFlash:
 
 
 class RamFlash:
-    """8192 bytes of memory that forget at power off: refused where an identity is kept.
+    """`size` bytes of memory that forget at power off: refused where an identity is kept.
 
     `data` is bytes to begin with; `unit` the program unit, 1..256.
     """
 
     volatile = True
 
-    def __init__(self, data=None, unit=1):
-        self.data = bytearray(data if data is not None else b"\xff" * SIZE)
+    def __init__(self, data=None, unit=1, size=SIZE):
+        self.data = bytearray(data if data is not None else b"\xff" * size)
+        self.size = len(self.data)
         self._unit = unit
 
     def geometry(self):

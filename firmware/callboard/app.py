@@ -12,12 +12,14 @@ from . import __version__, codes, native, platform, port
 from .config import Config
 from .core.supervisor import Supervisor
 from .errors import CallboardError, NotRegistered, RemoteError
+from .journal import Journal
 from .serial.commands import Commands
 from .upkeep import Upkeep
 from .voip import call as calls
 from .voip.client import Client
 
 CLOSE_MS = 8000
+BEAT_MS = 1000
 REFUSED_MS = 60000  # after the relay did not accept our key
 RESTART = 85  # exit status: the board is to be started again
 BOOT_COLLECT = 8192  # bytes: what loads now stays, and must not be scattered among garbage
@@ -30,7 +32,9 @@ _EVENT_OF_STATE = {
 
 def run(board):
     """Run until the platform says quit. Returns the exit status: 1 when it could not start, None
-    after Ctrl-C, which is for Python's prompt."""
+    after Ctrl-C, which is for Python's prompt; a board waits for that one before it starts."""
+    if port.interrupted_within(getattr(board, "WINDOW_MS", port.WINDOW_MS)):
+        return None
     port.collect_every(BOOT_COLLECT)
     try:
         hardware = platform.create(board)
@@ -70,13 +74,17 @@ class App:
         self._reason = None  # why the call ended that is not reported yet
         self._open = False
         self._status = 0
-        self._config = self._upkeep = self._commands = None
+        self._how = "off"
+        self._config = self._upkeep = self._commands = self._watchdog = None
+        self._journal = Journal(hardware.log, hardware.log_ring(), hardware.clock, self._idle)
 
     async def main(self):
         """Bring everything up, and down again at the end. Returns the exit status."""
         self._open = True
+        asyncio.get_event_loop().set_exception_handler(self._task_broke)
         fields = port.implementation()
         fields["firmware"] = __version__
+        fields["reset"] = self._journal.begin(self._hardware.reset_cause(), __version__)
         fields["native"] = native.implementations()
         self._emit("boot", fields)
         self._show()
@@ -84,10 +92,15 @@ class App:
             self._make_parts()
             self._tasks.start("connect", self._connect)
             self._tasks.start("console", self._console)
+            self._tasks.start("journal", self._journal.run)
+            self._tasks.start("watchdog", self._beat)
             await self._quit.wait()
-        except CallboardError as error:
+        except Exception as error:
             self._failed(error)
             self._status = 1
+            if not isinstance(error, CallboardError):
+                self._how = "crash: " + type(error).__name__
+                self._status = RESTART
         finally:
             await self.close()
         return self._status
@@ -99,8 +112,9 @@ class App:
         self._store = hardware.open_store()
         self._config = Config(self._store, settings.defaults(), settings.trusts, settings.wifi)
         self._sound = hardware.microphone(), hardware.speaker()
-        parts = hardware, self._config, self._store, self._client, self._sound
+        parts = hardware, self._config, self._store, self._client, self._sound, self._journal
         self._upkeep = Upkeep(*parts, self.reconfigure, self.quit)
+        hardware.log.hide(self._config.secrets())
         self._commands = Commands(self._config, self._upkeep, hardware.clock)
 
     def _init_client(self):
@@ -126,8 +140,10 @@ class App:
         Python's `prompt`."""
         if restart:
             self._status = RESTART
+            self._how = "restart"
         elif prompt:
             self._status = None
+            self._how = "left to Python's prompt"
         self._quit.set()
 
     async def reconfigure(self):
@@ -135,6 +151,7 @@ class App:
         await self._tasks.stop("connect")
         await self._down()
         self._show()
+        self._hardware.log.hide(self._config.secrets())
         self._tasks.start("connect", self._connect)
 
     async def _down(self):
@@ -156,7 +173,11 @@ class App:
         for task in tasks:
             task.cancel()
         self._hardware.close()
+        asyncio.get_event_loop().set_exception_handler(None)
         self._log.info("switched off")
+        self._journal.end(self._how)
+        if self._watchdog is not None:
+            self._watchdog.rest()
         self._hardware.flush()
 
     async def _hurry(self, over):
@@ -221,13 +242,30 @@ class App:
         hardware = self._hardware
         await hardware.read_console(self._button, self.quit, self._command, self._commands)
 
+    async def _beat(self):
+        """Tell the watchdog that the loop lives. A loop that hangs must not lock anybody out."""
+        self._watchdog = self._hardware.watchdog()
+        while self._watchdog is not None:
+            self._watchdog.beat()
+            await self._hardware.clock.sleep_ms(BEAT_MS)
+
+    def _idle(self):
+        return self._client.call_state == calls.IDLE
+
+    def _task_broke(self, loop, context):
+        """A task that nobody waits for ended with an exception."""
+        error = context.get("exception")
+        if error is not None:
+            self._log.exception(error)
+        self._log.error("a task failed: %s", context.get("message"))
+
     def _task_failed(self, name, error, delay_ms):
         self._failed(error)
         self._log.warn("%s: again in %d ms", name, delay_ms)
 
     def _failed(self, error):
         if not isinstance(error, CallboardError):
-            port.print_exception(error)
+            self._log.exception(error)
         code = getattr(error, "code", codes.AVT_FAILED)
         message = getattr(error, "message", repr(error))
         self._log.error("%s (code %d)", message, code)
@@ -238,7 +276,7 @@ class App:
     def _mended(self, what, error):
         """Something went wrong below and is being dealt with there."""
         if isinstance(error, Exception) and not isinstance(error, CallboardError):
-            port.print_exception(error)
+            self._log.exception(error)
         self._log.warn("%s: %s", what, error)
 
     # --- the button ---

@@ -203,6 +203,21 @@ class Config:
             shown[name] = value
         return shown
 
+    def secrets(self):
+        """Texts that must not be shown, for Log.hide(). Of the PIN only a hash is known."""
+        texts = []
+        for name in ("wifi_password", "ticket"):
+            value = self.get(name)
+            if isinstance(value, bytes):
+                texts.append(binascii.hexlify(value).decode())
+                try:
+                    value = str(value, "utf-8")
+                except UnicodeError:
+                    value = None
+            if value:
+                texts.append(value)
+        return texts
+
     def change(self, values):
         """Set fields to values, None to delete; atomic and durable. Returns the changed names.
 

@@ -5,22 +5,26 @@
     net.warn("no answer in %d ms", 500)
 
 Lines go to `write(line)`, and the last ones are kept in memory for who comes later. Control
-characters are shown as dots, so that a line stays a line. What is secret is never given to a log;
-there is no filter that would find it.
+characters are shown as dots, so that a line stays a line. What is secret is not given to a log;
+what hide() was told is replaced all the same, should it be part of somebody's sentence.
 """
 
+from . import port
 from .errors import InvalidArgument
 
 LEVELS = "DIWE"
 LINE_MAX = 240
 RECENT_MAX = 2048  # bytes of lines that are kept
 MODULES_MAX = 16  # that have a level of their own
+HIDE_MIN = 4  # characters: shorter secrets would be found everywhere
+TRACE_MAX = 24  # lines of one traceback
 
 
 class Log:
     """Writes lines of level `level` and above; `counts` holds how many of each were asked for.
 
-    `recent`: the last lines, oldest first, RECENT_MAX bytes of them at most.
+    `recent`: the last lines, oldest first, RECENT_MAX bytes of them at most. `keep`: None, or a
+    function that is given each line, too.
     """
 
     def __init__(self, write, clock, level="I"):
@@ -30,7 +34,13 @@ class Log:
         self._levels = {}  # module -> index into LEVELS
         self.counts = [0] * len(LEVELS)
         self.recent = []
+        self.keep = None
         self._recent_bytes = 0
+        self._secrets = ()
+
+    def hide(self, secrets):
+        """Never show these texts: `***` stands for them. Replaces what was told before."""
+        self._secrets = [printable(text) for text in secrets if len(text) >= HIDE_MIN]
 
     def set_level(self, level, module=None):
         """Log `level` ("D", "I", "W", "E") and above, of all modules or of one; None: as all.
@@ -67,13 +77,19 @@ class Log:
             return
         if args:
             text = text % args
+        text = printable(text)
+        for secret in self._secrets:
+            if secret in text:
+                text = text.replace(secret, "***")
         if len(text) > LINE_MAX:
             text = text[: LINE_MAX - 3] + "..."
-        line = "%s (%d) %s: %s" % (LEVELS[level], self._clock.ticks_ms(), name, printable(text))
-        self._keep(line)
+        line = "%s (%d) %s: %s" % (LEVELS[level], self._clock.ticks_ms(), name, text)
+        self._remember(line)
+        if self.keep is not None:
+            self.keep(line)
         self._write(line)
 
-    def _keep(self, line):
+    def _remember(self, line):
         self.recent.append(line)
         self._recent_bytes += len(line.encode())
         while self._recent_bytes > RECENT_MAX:
@@ -102,6 +118,12 @@ class Module:
     def error(self, text, *args):
         """What went wrong and needs somebody."""
         self._log.line(3, self._name, text, args)
+
+    def exception(self, error):
+        """A bug's traceback, a line each; of a long one the end, which is where it happened."""
+        lines = port.exception_text(error).rstrip().split("\n")
+        for line in lines[:1] + lines[1:][-TRACE_MAX:]:
+            self._log.line(3, self._name, line.rstrip())
 
 
 def printable(text):

@@ -7,6 +7,7 @@ that a board meets. State machines do not import a clock: they are given an obje
 import asyncio
 import gc
 import hashlib
+import io
 import json
 import os
 import select
@@ -258,12 +259,15 @@ def implementation():
     }
 
 
-def print_exception(error):
-    """Print an exception with its traceback to stderr."""
+def exception_text(error):
+    """An exception with its traceback, in lines; that of a .mpy file names source and line."""
     if hasattr(sys, "print_exception"):
-        sys.print_exception(error, sys.stderr)
-    else:
-        sys.excepthook(type(error), error, error.__traceback__)
+        text = io.StringIO()
+        sys.print_exception(error, text)
+        return text.getvalue()
+    import traceback
+
+    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
 
 def tls_client_context(ca_der=None, leaf_sha256=None, check_leaf=None):
@@ -359,6 +363,31 @@ class Stdout:
             except BlockingIOError:
                 return 0
         return sys.stdout.buffer.write(data) or 0
+
+
+WINDOW_MS = 0 if sys.platform in ("linux", "darwin", "win32") else 2000
+
+
+def interrupted_within(ms):
+    """Wait `ms` for Ctrl-C. A board's Python raises KeyboardInterrupt by itself; elsewhere True
+    when it came, and what else was typed meanwhile is lost, as in a board that starts."""
+    if not WINDOW_MS:
+        return ms > 0 and _typed_within(ms)
+    time.sleep_ms(ms)
+    return False
+
+
+def _typed_within(ms):
+    poll = select.poll()
+    poll.register(sys.stdin, select.POLLIN)
+    end = ticks_add(ticks_ms(), ms)
+    while True:
+        left = ticks_diff(end, ticks_ms())
+        if left <= 0 or not poll.poll(left):
+            return False
+        byte = os.read(0, 1) if hasattr(os, "read") else sys.stdin.buffer.read(1)
+        if not byte or byte[0] == _CTRL_C:
+            return bool(byte)
 
 
 def own_ctrl_c(own):

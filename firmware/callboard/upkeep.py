@@ -14,16 +14,18 @@ class Upkeep:
     """`hardware` the platform, `config` a Config in `store`, `client` the voip Client, `sound`
     its (microphone, speaker).
 
-    `await reconfigure()` puts a changed configuration into effect; `quit(restart)` ends the
-    application. `error`: (code, sentence) of what went wrong last, None once it is online.
+    `journal` a Journal. `await reconfigure()` puts a changed configuration into effect;
+    `quit(restart)` ends the application. `error`: (code, sentence) of what went wrong last, None
+    once it is online.
     """
 
-    def __init__(self, hardware, config, store, client, sound, reconfigure, quit):
+    def __init__(self, hardware, config, store, client, sound, journal, reconfigure, quit):
         self._hardware = hardware
         self._config = config
         self._store = store
         self._client = client
         self._sound = sound
+        self.journal = journal
         self._quit = quit
         self._booted = ticks_ms()
         self.reconfigure = reconfigure

@@ -1,6 +1,7 @@
 """The application on a scripted board: button, LED, events, and that it comes back by itself."""
 
 import asyncio
+import gc
 
 from fake_relay import FakeRelay, fixed_random
 from voip_bench import media, rtp_packet
@@ -8,6 +9,9 @@ from voip_bench import media, rtp_packet
 from callboard import codes, keystore, native
 from callboard.app import RESTART, App
 from callboard.errors import CallboardError, InvalidArgument
+from callboard.flash import SECTOR
+from callboard.flash.devices import RamFlash
+from callboard.flash.log_ring import LogRing
 from callboard.keystore import RamDevice
 from callboard.log import Log
 from callboard.media.devices import NullMicrophone, NullSpeaker
@@ -90,6 +94,18 @@ class Hardware:
 
     def tls(self):
         return "context"
+
+    ring = None
+    chip = None
+
+    def log_ring(self):
+        return self.ring
+
+    def reset_cause(self):
+        return "watchdog"
+
+    def watchdog(self):
+        return self.chip
 
     def open_store(self):
         return self.store
@@ -219,6 +235,82 @@ async def test_a_call_from_button_to_button():
     assert rig.fields("stats")[0]["frames_received"] == 20
     assert rig.relay.methods().count("call.hang_up") == 1
     assert await rig.off() == 0
+
+
+async def test_a_crash_is_told_by_the_next_boot():
+    flash = RamFlash(size=2 * SECTOR)
+
+    def boots():
+        rig = Rig()
+        rig.hardware.ring = LogRing(flash)
+        rig.app = App(rig.hardware, rig.app._client)
+        return rig
+
+    rig = boots()
+    rig.hardware.open_store = lambda: 1 // 0
+    assert await rig.app.main() == RESTART
+    rig = boots()
+    await rig.boot()
+    assert rig.fields("boot")[0]["reset"] == "crash: ZeroDivisionError"
+    found = await rig.ask("log.boots", {})
+    assert [each["boot"] for each in found["boots"]] == [1, 2]
+    kept = await rig.ask("log.kept", {"boot": 1})
+    assert any("Traceback" in line for line in kept["lines"]) and not kept["more"]
+    assert any("ZeroDivisionError" in line for line in kept["lines"])
+    assert (await rig.refused("log.kept", {"boot": -1})).code == codes.INVALID_ARGUMENT
+    await rig.press()
+    assert (await rig.refused("log.boots", {})).code == codes.AVT_BUSY
+    await rig.press()
+    await rig.off()
+    rig = boots()
+    await rig.boot()
+    assert rig.fields("boot")[0]["reset"] == "watchdog"  # it was switched off: what the chip says
+    await rig.off()
+
+
+async def test_a_board_without_flash_for_its_log_says_so():
+    rig = Rig()
+    await rig.boot()
+    assert rig.fields("boot")[0]["reset"] == "watchdog"
+    assert "no place" in (await rig.refused("log.kept", {"boot": 1})).message
+    await rig.off()
+
+
+async def test_the_watchdog_is_fed_while_the_loop_lives():
+    class Chip:
+        beats = 0
+        resting = False
+
+        def beat(self):
+            assert not self.resting
+            self.beats += 1
+
+        def rest(self):
+            self.resting = True
+
+    rig = Rig()
+    chip = rig.hardware.chip = Chip()
+    await rig.boot()
+    await rig.clock.run(5000)
+    assert chip.beats == 6 and not chip.resting
+    await rig.off()
+    assert chip.resting
+
+
+async def test_a_task_that_nobody_waits_for_is_heard_of():
+    rig = Rig()
+    await rig.boot()
+
+    async def broken():
+        raise KeyError("lost")
+
+    asyncio.create_task(broken())
+    await settle()
+    gc.collect()  # CPython tells when the task goes
+    await settle()
+    assert any("KeyError" in line for line in rig.hardware.lines)
+    assert any("a task failed" in line for line in rig.hardware.lines)
+    await rig.off()
 
 
 async def test_mute_and_levels_are_typed():

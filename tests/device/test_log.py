@@ -1,7 +1,7 @@
 """Log lines: their form, their levels, and that one message is one line."""
 
 from callboard.errors import InvalidArgument
-from callboard.log import LINE_MAX, MODULES_MAX, RECENT_MAX, Log, printable
+from callboard.log import LINE_MAX, MODULES_MAX, RECENT_MAX, TRACE_MAX, Log, printable
 from support import FakeClock, raises
 
 
@@ -82,3 +82,40 @@ def test_the_last_lines_are_kept_and_bounded():
     assert RECENT_MAX - 100 < size <= RECENT_MAX
     numbers = [int(line.split(": ")[1].split()[0]) for line in log.recent]
     assert numbers == list(range(200 - len(numbers), 200))
+
+
+def test_secrets_are_never_shown():
+    lines, clock, log = made("D")
+    log.hide(["hunter2 hunter2", "T" + "0" * 40, "", "abc"])
+    module = log.module("m")
+    module.info("joining with %s", "hunter2 hunter2")
+    module.error("x" * 230 + "hunter2 hunter2")  # not half of it at the end either
+    module.exception(ValueError("T" + "0" * 40))
+    module.debug("abc is too short to be told from a word")
+    everything = repr(lines) + repr(log.recent)
+    assert "hunter2" not in everything and "T0000" not in everything
+    assert "joining with ***" in lines[0] and "abc" in lines[-1]
+    log.hide([])
+    module.info("hunter2 hunter2")
+    assert lines[-1].endswith("hunter2 hunter2")
+
+
+def test_a_traceback_is_a_line_each():
+    lines, clock, log = made("E")
+
+    def deep(n):
+        if n:
+            deep(n - 1)
+        raise ValueError("at the bottom")
+
+    for depth in (1, 60):
+        lines.clear()
+        try:
+            deep(depth)
+        except ValueError as error:
+            log.module("app").exception(error)
+        assert all(line.startswith("E (1234) app: ") for line in lines)
+        texts = [line[len("E (1234) app: ") :] for line in lines]
+        assert texts[0].startswith("Traceback") and texts[-1] == "ValueError: at the bottom"
+        assert sum(text.endswith(" in deep") for text in texts) >= min(depth, 3)
+        assert any('test_log.py", line ' in text for text in texts) and len(texts) <= TRACE_MAX + 1

@@ -1,6 +1,6 @@
 """What device tests share; runs on MicroPython and on CPython.
 
-    from support import FakeClock, SkipTest, heap_locked, raises
+from support import FakeClock, SkipTest, heap_locked, raises
 """
 
 import sys

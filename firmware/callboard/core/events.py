@@ -1,6 +1,6 @@
 """Tells any number of listeners what happened, and watches how long they take."""
 
-from ..port import print_exception, ticks_diff
+from ..port import exception_text, ticks_diff
 
 
 class Fanout:
@@ -8,7 +8,7 @@ class Fanout:
 
     A listener that takes `slow_ms` or longer is reported, so is one that raises; neither keeps
     the others from being called. `report(name, callback, elapsed_ms, error)`: error is None for a
-    slow listener. Without `report` the traceback of a failed one goes to stderr.
+    slow listener. Without `report` the traceback of a failed one is printed.
     """
 
     def __init__(self, clock, slow_ms=20, report=None):
@@ -53,5 +53,5 @@ class Fanout:
         if self._report is not None:
             self._report(name, callback, elapsed_ms, failure)
         elif failure is not None:
-            print_exception(failure)
+            print(exception_text(failure))
         return failure

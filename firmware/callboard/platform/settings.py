@@ -15,7 +15,8 @@ class Settings:
     """A board's configuration. Raises InvalidArgument that names the constant that is wrong.
 
     `relay_url`, `relay_ca` (path) or `relay_leaf_sha256` (32 bytes), `model_id`, `sn`,
-    `wxa_appid`, `flavour`, `ticket`, `open_id` of the user to call, `data_path`, `microphone` and
+    `wxa_appid`, `flavour`, `ticket`, `open_id` of the user to call, `data_path`,
+    `log_sectors` for the log in flash, `microphone` and
     `speaker` (paths or None), `audio_rate` in Hz, `audio_ppm` the error of the audio clock.
     """
 
@@ -42,6 +43,7 @@ class Settings:
         if output not in AUDIO_OUTPUTS:
             raise InvalidArgument("board.AUDIO_OUTPUT must be headset or speaker")
         self.loudspeaker = output == "speaker"
+        self.log_sectors = _number(board, "LOG_SECTORS", 4, 0, 64)
         self.wifi = _networks(getattr(board, "WIFI", None))
 
     def defaults(self):

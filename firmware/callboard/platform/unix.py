@@ -8,10 +8,11 @@ lines `L (ms) module: text`, and events: `@` and a JSON object
 
 import asyncio
 import json
+import os
 import time
 
 from .. import __version__, keystore, port
-from ..errors import InvalidArgument, NetworkError
+from ..errors import InvalidArgument, NetworkError, StorageError
 from ..log import Log
 from ..serial.console import Console
 from ..serial.outlet import Outlet
@@ -29,6 +30,23 @@ class HostClock(port.Clock):
     def epoch_ms():
         """Milliseconds since 1970 by the host, whatever the relay says."""
         return time.time_ns() // 1000000
+
+
+class HostWatchdog:
+    """Each beat makes the file at `path` grow by a byte; a file that ends with R need not grow."""
+
+    def __init__(self, path):
+        self._file = open(path, "ab")
+
+    def beat(self):
+        """The loop lives."""
+        self._file.write(b".")
+        self._file.flush()
+
+    def rest(self):
+        """The application is over."""
+        self._file.write(b"R")
+        self._file.flush()
 
 
 class Platform:
@@ -129,6 +147,31 @@ class Platform:
             return context_from_file(settings.relay_ca)
         except OSError as error:
             raise InvalidArgument("cannot read board.RELAY_CA %s: %s" % (settings.relay_ca, error))
+
+    def log_ring(self):
+        """The LogRing in the board's flash, here a file beside the key store's; None: no place."""
+        from ..flash import SECTOR, devices
+        from ..flash.log_ring import LogRing
+
+        sectors = self.settings.log_sectors
+        if not sectors:
+            return None
+        try:
+            return LogRing(
+                devices.FileFlash(self.settings.data_path + ".log", 1, sectors * SECTOR)
+            )
+        except StorageError as error:
+            self.log.module("log").error("nothing is kept in flash: %s", error.message)
+            return None
+
+    def reset_cause(self):
+        """Why it was started, as the program that started it tells."""
+        return os.getenv("CALLBOARD_RESET_CAUSE") or "power on"
+
+    def watchdog(self):
+        """What resets it when its loop hangs: the program that started it; None: nothing."""
+        path = os.getenv("CALLBOARD_WATCHDOG")
+        return HostWatchdog(path) if path else None
 
     def open_store(self):
         """The key store in the board's flash, here a file."""

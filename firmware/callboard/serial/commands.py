@@ -43,6 +43,8 @@ class Commands:
             "wifi.scan": self._scan,
             "log.level": self._log_level,
             "log.recent": self._log_recent,
+            "log.boots": self._log_boots,
+            "log.kept": self._log_kept,
             "unlock": self._unlock,
             "lock": self._lock,
             "reboot": self._reboot,
@@ -102,6 +104,9 @@ class Commands:
     def _check_change(self):
         """Before anything is written: it may be changed, and flash is not written in a call."""
         self._check_unlocked()
+        self._check_idle()
+
+    def _check_idle(self):
         if self._board.in_call():
             raise Busy("a call is going on: hang up first")
 
@@ -124,8 +129,7 @@ class Commands:
         return {"values": self._config.public(names)}
 
     async def _self_test(self, params):
-        if self._board.in_call():
-            raise Busy("a call is going on: hang up first")
+        self._check_idle()
         return {"tests": await self._board.self_test()}
 
     async def _scan(self, params):
@@ -143,6 +147,19 @@ class Commands:
 
     async def _log_recent(self, params):
         return {"lines": list(self._board.log.recent)}
+
+    async def _log_boots(self, params):
+        self._check_idle()
+        return {"boots": self._board.journal.boots()}
+
+    async def _log_kept(self, params):
+        """A page of what one boot left in flash."""
+        self._check_idle()
+        numbers = params.get("boot"), params.get("skip", 0)
+        if not all(isinstance(number, int) and number >= 0 for number in numbers):
+            raise InvalidArgument("boot and skip must be numbers, of 0 or more")
+        lines, more = self._board.journal.lines(*numbers)
+        return {"lines": lines, "more": more}
 
     # --- what is changed ---
 

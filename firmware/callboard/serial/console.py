@@ -129,8 +129,8 @@ class Console(framing.Handler):
                 self._broken(error)
 
     def _broken(self, error):
-        port.print_exception(error)
         self._log.error("a command failed: %s", type(error).__name__)
+        self._log.exception(error)
 
     # --- typed commands ---
 

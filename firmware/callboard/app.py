@@ -66,7 +66,8 @@ class App:
         self._settings = hardware.settings
         self._emit = hardware.emit
         self._log = hardware.log.module("app")
-        self._client = client or Client(clock=hardware.clock, report=self._mended)
+        self._network = getattr(hardware, "network", None)  # None: the system's sockets
+        self._client = client or self._make_client()
         self._tasks = Supervisor(hardware.clock, self._task_failed)
         self._quit = asyncio.Event()
         self._button_task = None
@@ -77,6 +78,11 @@ class App:
         self._how = "off"
         self._config = self._upkeep = self._commands = self._watchdog = None
         self._journal = Journal(hardware.log, hardware.log_ring(), hardware.clock, self._idle)
+
+    def _make_client(self):
+        network = self._network
+        options = {"connect": network.connect, "post": network.post} if network else {}
+        return Client(clock=self._hardware.clock, report=self._mended, **options)
 
     async def main(self):
         """Bring everything up, and down again at the end. Returns the exit status."""
@@ -128,6 +134,8 @@ class App:
         """What proves the relay: what was provisioned, or what the board came with."""
         if not url.startswith("https:"):
             return None
+        if self._network is not None and self._network.host_tls:
+            return self._network.trust
         ca, leaf = self._config.get("ca"), self._config.get("leaf_sha256")
         if not (ca or leaf):
             return self._hardware.tls()

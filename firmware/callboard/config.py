@@ -104,6 +104,8 @@ def _users(name, value):
 def _certificate(name, value):
     """A CA's certificate in DER: PEM would waste a quarter of the flash."""
     value = _bytes(name, value, CA_MAX)
+    if not port.has_tls():  # it cannot be checked, nor used: the host at the bridge does that
+        return value
     try:
         client_context(ca=value)
     except CallboardError as error:

@@ -270,6 +270,17 @@ def exception_text(error):
     return "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
 
+def has_tls():
+    """Whether this Python can make TLS connections."""
+    for name in ("tls", "ssl"):
+        try:
+            __import__(name)
+            return True
+        except ImportError:
+            pass
+    return False
+
+
 def tls_client_context(ca_der=None, leaf_sha256=None, check_leaf=None):
     """Trust for TLS connections: a CA (DER bytes), a leaf's SHA-256 (32 bytes) or both.
 

@@ -255,6 +255,8 @@ except ImportError:
         """What a client trusts; see net/tls.py, which makes it."""
 
         def __init__(self, ca_der, check_leaf):
+            if ssl is None:
+                raise InvalidArgument("this board has no TLS")
             self._check_leaf = check_leaf
             self._context = context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.minimum_version = ssl.TLSVersion.TLSv1_2

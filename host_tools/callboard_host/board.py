@@ -50,6 +50,8 @@ class BoardConfig:
     codecs: tuple[str, ...] | None = None  # names of PROTOCOL.md §4; None: those of board.json
     blank: bool = False  # told nothing of relay and identity: to be provisioned
     wifi: tuple[tuple[bytes, bytes, int], ...] | None = None  # (ssid, password, dBm) around it
+    network: Literal["own", "serial"] = "own"  # serial: none but `callboard bridge`
+    bridge_tls: Literal["board", "host"] = "board"  # who makes TLS then
 
 
 def constants(config: BoardConfig) -> dict[str, Any]:
@@ -69,6 +71,8 @@ def constants(config: BoardConfig) -> dict[str, Any]:
     }
     return {
         **({} if config.blank else known),
+        "NETWORK": config.network,
+        "BRIDGE_TLS": config.bridge_tls,
         "WIFI": list(config.wifi) if config.wifi is not None else None,
         "DATA_PATH": str((config.run_dir / "flash").resolve()),
         "MICROPHONE": text(config.microphone),

@@ -22,6 +22,20 @@ class BitsName(Enum):
     b32 = "32"
 
 
+class NetworkName(Enum):
+    """How the board reaches its relay."""
+
+    own = "own"
+    serial = "serial"
+
+
+class TlsEnd(Enum):
+    """Who makes TLS for a board whose network is its serial line."""
+
+    board = "board"
+    host = "host"
+
+
 class CodecName(Enum):
     """What a call is to be coded in; `auto`: the best that both ends have."""
 
@@ -41,6 +55,10 @@ def codec_names(text: str) -> tuple[str, ...] | None:
 
 Python = Annotated[PythonName, typer.Option(help="The board's Python.")]
 Bits = Annotated[BitsName, typer.Option(help="Word size of the board's MicroPython.")]
+Network = Annotated[
+    NetworkName, typer.Option(help="serial: none but `callboard bridge` on its serial line.")
+]
+BridgeTls = Annotated[TlsEnd, typer.Option(help="Who makes TLS through the bridge.")]
 Codec = Annotated[CodecName, typer.Option(help="What both ends offer.")]
 Codecs = Annotated[
     str,

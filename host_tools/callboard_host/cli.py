@@ -127,6 +127,8 @@ def board_command(
     rate: Annotated[int, typer.Option(help="Rate of its audio devices, Hz.")] = 16000,
     ppm: Annotated[int, typer.Option(help="Drift of its audio clock.", min=-1000, max=1000)] = 0,
     codecs: board_options.Codecs = "",
+    network: board_options.Network = board_options.NetworkName.own,
+    bridge_tls: board_options.BridgeTls = board_options.TlsEnd.board,
     events: Annotated[
         bool, typer.Option("--events", help="Print events as @{json} lines.")
     ] = False,
@@ -156,6 +158,8 @@ def board_command(
         ppm=ppm,
         codecs=board_options.codec_names(codecs),
         blank=not relay,
+        network=network.value,
+        bridge_tls=bridge_tls.value,
     )
     if pty:
         raise typer.Exit(board_pty.run(config, link))

@@ -73,13 +73,14 @@ async def request(
     tls=None,
     max_body=MAX_BODY,
     clock=port.CLOCK,
+    dial=None,
 ):
     """Make a request and return its Response, whatever its status.
 
     `json` is sent as JSON, or `data` (str or bytes) as it is; `headers` a dict; `timeout` seconds
     for all of it; `tls` from net.tls.client_context(), needed for https on MicroPython; `max_body`
-    bytes accepted. Raises InvalidArgument, TimedOut, TLSError, NetworkError; ProtocolError for a
-    malformed or too long response and for a redirect.
+    bytes accepted; `dial` as of net.stream.connect(). Raises InvalidArgument, TimedOut, TLSError,
+    NetworkError; ProtocolError for a malformed or too long response and for a redirect.
     """
     target = urls.parse(url)
     if target.secure and tls is None:
@@ -87,7 +88,9 @@ async def request(
     head, body = build(method, target, json, data, headers)
     return await run_with_timeout(
         int(timeout * 1000),
-        _exchange(target, head, body, tls if target.secure else None, max_body, method, clock),
+        _exchange(
+            target, head, body, tls if target.secure else None, max_body, method, clock, dial
+        ),
         "%s %s" % (method, target.authority),
     )
 
@@ -124,9 +127,9 @@ def header_line(name, value):
     return "%s: %s" % (name, value)
 
 
-async def _exchange(target, head, body, tls, max_body, method, clock):
+async def _exchange(target, head, body, tls, max_body, method, clock, dial):
     # The limit of time is run_with_timeout's; connect() has its own, longer or shorter.
-    stream = await streams.connect(target.host, target.port, tls, clock=clock)
+    stream = await streams.connect(target.host, target.port, tls, clock=clock, dial=dial)
     try:
         await stream.write(head)
         if body:

@@ -41,25 +41,28 @@ async def connect(
     timeout_ms=10000,
     clock=port.CLOCK,
     limit=DEFAULT_LIMIT,
+    dial=None,
 ):
     """A Stream to host:port_number, with TLS when `tls` (net.tls.client_context()) is given.
 
     `server_hostname` is the name expected in the certificate (default: host), `limit` how many
-    bytes may wait to be written. Raises TimedOut, TLSError, NetworkError. On MicroPython the TLS
-    handshake takes place in the first write, which then raises TLSError.
+    bytes may wait to be written. `dial` makes the connection instead of TCP, as _dial() does.
+    Raises TimedOut, TLSError, NetworkError. On MicroPython the TLS handshake takes place in the
+    first write, which then raises TLSError.
     """
     if not 0 < port_number < 65536:
         raise InvalidArgument("port must be 1 to 65535")
     peer = "%s:%d" % (host, port_number)
     socket = await run_with_timeout(
         timeout_ms,
-        _connect(host, port_number, peer, tls, server_hostname or host),
+        (dial or _dial)(host, port_number, peer, tls, server_hostname or host),
         "connecting to " + peer,
     )
     return Stream(socket, peer, clock, limit)
 
 
-async def _connect(host, port_number, peer, tls, server_hostname):
+async def _dial(host, port_number, peer, tls, server_hostname):
+    """A connected port_socket.Socket, or what can do the same. Raises NetworkError, TLSError."""
     socket = await _connect_any(host, port_number, peer)
     if tls is None:
         return socket

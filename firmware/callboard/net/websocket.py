@@ -61,12 +61,14 @@ async def connect(
     timeout_ms=10000,
     clock=port.CLOCK,
     random=port.random_bytes,
+    dial=None,
 ):
     """An open WebSocket to a ws:// or wss:// URL.
 
     `protocol` is the subprotocol that the server must choose (None: none); `max_text` and
     `max_binary` the longest messages in bytes, in both directions; `random(n)` gives strong random
-    bytes. Raises InvalidArgument, TimedOut, TLSError, UpgradeRefused, NetworkError, ProtocolError.
+    bytes; `dial` as of net.stream.connect(). Raises InvalidArgument, TimedOut, TLSError,
+    UpgradeRefused, NetworkError, ProtocolError.
     """
     target = urls.parse(url, ("ws", "wss"))
     if target.secure and tls is None:
@@ -81,16 +83,23 @@ async def connect(
             (max_text, max_binary),
             clock,
             random,
+            dial,
         ),
         "opening a WebSocket to " + target.authority,
     )
 
 
-async def _connect(target, tls, request, parser, limits, clock, random):
+async def _connect(target, tls, request, parser, limits, clock, random, dial):
     protocol, headers, timeout_ms = request
     limit = max(streams.DEFAULT_LIMIT, limits[0] + 4096)
     stream = await streams.connect(
-        target.host, target.port, tls, timeout_ms=timeout_ms, clock=clock, limit=limit
+        target.host,
+        target.port,
+        tls,
+        timeout_ms=timeout_ms,
+        clock=clock,
+        limit=limit,
+        dial=dial,
     )
     try:
         key = b2a_base64(random(16)).strip()

@@ -2,11 +2,13 @@
 
 import binascii
 
-from .. import codes
+from .. import codes, port
 from ..errors import InvalidArgument
 
 CODECS = ("opus", "opus-8k", "pcmu")  # PROTOCOL.md §4
 AUDIO_RATES = (8000, 16000, 48000)
+NETWORKS = ("own", "serial")
+TLS_ENDS = ("board", "host")
 AUDIO_OUTPUTS = ("headset", "speaker")
 PPM_MAX = 1000
 
@@ -17,7 +19,8 @@ class Settings:
     `relay_url`, `relay_ca` (path) or `relay_leaf_sha256` (32 bytes), `model_id`, `sn`,
     `wxa_appid`, `flavour`, `ticket`, `open_id` of the user to call, `data_path`,
     `log_sectors` for the log in flash, `microphone` and
-    `speaker` (paths or None), `audio_rate` in Hz, `audio_ppm` the error of the audio clock.
+    `speaker` (paths or None), `audio_rate` in Hz, `audio_ppm` the error of the audio clock;
+    `serial_network`: it has no network but the bridge, `host_tls`: the host makes TLS for it.
     """
 
     def __init__(self, board):
@@ -39,11 +42,12 @@ class Settings:
             raise InvalidArgument("board.AUDIO_RATE must be 8000, 16000 or 48000")
         self.audio_ppm = _number(board, "AUDIO_PPM", 0, -PPM_MAX, PPM_MAX)
         self.codecs = _codecs(getattr(board, "CODECS", None))
-        output = _text(board, "AUDIO_OUTPUT", "headset")
-        if output not in AUDIO_OUTPUTS:
-            raise InvalidArgument("board.AUDIO_OUTPUT must be headset or speaker")
-        self.loudspeaker = output == "speaker"
+        self.loudspeaker = _choice(board, "AUDIO_OUTPUT", AUDIO_OUTPUTS) == "speaker"
         self.log_sectors = _number(board, "LOG_SECTORS", 4, 0, 64)
+        self.serial_network = _choice(board, "NETWORK", NETWORKS) == "serial"
+        ends = TLS_ENDS if port.has_tls() else TLS_ENDS[1:]
+        self.host_tls = self.serial_network and _choice(board, "BRIDGE_TLS", ends) == "host"
+        self.trusts = self.trusts or self.host_tls
         self.wifi = _networks(getattr(board, "WIFI", None))
 
     def defaults(self):
@@ -65,6 +69,14 @@ def _text(board, name, default, optional=False):
         return None
     if not isinstance(value, str):
         raise InvalidArgument("board.%s must be a text" % name)
+    return value
+
+
+def _choice(board, name, choices):
+    """One of `choices`; the first is the default."""
+    value = _text(board, name, choices[0])
+    if value not in choices:
+        raise InvalidArgument("board.%s must be %s" % (name, " or ".join(choices)))
     return value
 
 

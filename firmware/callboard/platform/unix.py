@@ -14,7 +14,9 @@ import time
 from .. import __version__, keystore, port
 from ..errors import InvalidArgument, NetworkError, StorageError
 from ..log import Log
+from ..serial.bridge import Bridge
 from ..serial.console import Console
+from ..serial.network import SerialNetwork
 from ..serial.outlet import Outlet
 from .settings import Settings
 
@@ -60,6 +62,10 @@ class Platform:
         stdout = port.Stdout()
         self.outlet = Outlet(stdout.write, stdout.ready, self.clock)
         self.log = Log(self.outlet.line, self.clock)
+        self.network = None
+        if self.settings.serial_network:
+            bridge = Bridge(self.clock, self.outlet)
+            self.network = SerialNetwork(bridge, self.clock, self.settings.host_tls)
         self._writer = None
         self._led = None
         self._devices = []
@@ -104,7 +110,8 @@ class Platform:
 
         info = ("callboard", __version__, self.name, "callboard board")
         log = self.log.module("console")
-        console = Console(commands, self.outlet, self.clock, log, info, take)
+        bridge = self.network.bridge if self.network else None
+        console = Console(commands, self.outlet, self.clock, log, info, take, bridge)
         if await console.run(await port.stdin_reader()):
             on_quit(prompt=True)
         else:
@@ -113,7 +120,13 @@ class Platform:
     # --- parts ---
 
     async def network_up(self, ssid=None, password=None):
-        """Join a network, if this board has Wi-Fi: one of board.WIFI. Raises NetworkError."""
+        """Join a network, if this board has Wi-Fi: one of board.WIFI; or wait for the bridge.
+
+        Raises NetworkError.
+        """
+        if self.network is not None:
+            await self.network.up(self.log.module("bridge"))
+            return
         networks = self.settings.wifi
         if networks is None:
             return
@@ -137,7 +150,7 @@ class Platform:
     def tls(self):
         """Trust for the relay: its CA, its leaf, or None for http:// addresses."""
         settings = self.settings
-        if not settings.trusts:
+        if not (settings.relay_ca or settings.relay_leaf_sha256):
             return None
         if settings.relay_leaf_sha256 is not None:
             return port.tls_client_context(leaf_sha256=settings.relay_leaf_sha256)

@@ -19,6 +19,7 @@ OPENED = 0x6F  # "o" board: so be it
 DATA = 0x44  # "D" a chunk of a message
 ACK = 0x41  # "A" it has arrived
 UNKNOWN = 0x55  # "U" board: that is no session of mine; begin one
+REQUESTS = (OPEN, OPENED, DATA, ACK, UNKNOWN)  # the types of the channel that asks the console
 
 CHUNK_MAX = 112  # bytes of a message in one frame, so that the frame has at most 121 bytes
 MESSAGE_MAX = 4096
@@ -35,10 +36,26 @@ class Channel:
     """One end. `role` BOARD or HOST; `write(bytes)` sends to the line; `on_message(bytes)`.
 
     `on_lost(why)` is told when the session ended: "unknown" to the board, which was reset, or
-    "silent". `open_now` is True while a session stands.
+    "silent". `open_now` is True while a session stands. `kinds` are the frames' types, so that
+    several channels share a line; `on_open(extra)` is told on the board that a new session began,
+    and what open() gave it; `queue_max`: messages that may wait.
     """
 
-    def __init__(self, role, clock, write, on_message, on_lost=None):
+    def __init__(
+        self,
+        role,
+        clock,
+        write,
+        on_message,
+        on_lost=None,
+        kinds=REQUESTS,
+        on_open=None,
+        queue_max=QUEUE_MAX,
+    ):
+        self._open_kind, self._opened_kind, self._data_kind = kinds[:3]
+        self._ack_kind, self._unknown_kind = kinds[3:]
+        self._on_open = on_open
+        self._queue_max = queue_max
         self._role = role
         self._clock = clock
         self._write = write
@@ -63,23 +80,47 @@ class Channel:
 
     # --- for its owner ---
 
-    def open(self, number):
+    def open(self, number, extra=b""):
         """The host begins a session; `number` 0..65535, another one than before."""
         self._reset(bytes((number >> 8, number & 0xFF)))
         self.open_now = False
-        self._expect(OPEN, self._session + bytes((VERSION,)))
+        self._expect(self._open_kind, self._session + bytes((VERSION,)) + extra)
+
+    def close(self):
+        """Forget the session, without a word to anybody."""
+        self.open_now = False
+        self._reset(None)
 
     def send(self, message):
         """Send a message, bytes. False: it is too long, too many wait, or there is no session."""
         if self._session is None or not 0 < len(message) <= MESSAGE_MAX:
             self.dropped += 1
             return False
-        if len(self._out) >= QUEUE_MAX:
+        if len(self._out) >= self._queue_max:
             self.dropped += 1
             return False
         self._out.append(bytes(message))
         self._next_chunk()
         return True
+
+    def is_session(self, buf, off):
+        """Whether buf[off:off + 2] names the session that stands. Does not allocate."""
+        session = self._session
+        return (
+            self.open_now
+            and session is not None
+            and buf[off] == session[0]
+            and buf[off + 1] == session[1]
+        )
+
+    def unknown(self, buf, off):
+        """Tell the host that the session named by buf[off:off + 2] is none of ours."""
+        self._write(framing.encode(self._unknown_kind, bytes((buf[off], buf[off + 1]))))
+
+    @property
+    def waiting(self):
+        """Messages that are not yet acknowledged as a whole."""
+        return len(self._out)
 
     @property
     def idle(self):
@@ -103,17 +144,17 @@ class Channel:
 
     def received(self, kind, payload):
         """A frame came in. False: it is none of ours."""
-        if kind == OPEN and self._role == BOARD:
+        if kind == self._open_kind and self._role == BOARD:
             self._opened_by_host(payload)
-        elif kind == OPENED and self._role == HOST:
+        elif kind == self._opened_kind and self._role == HOST:
             if not self.open_now and payload[:2] == self._session:
                 self.open_now = True
                 self._acknowledged()
-        elif kind == DATA:
+        elif kind == self._data_kind:
             self._chunk(payload)
-        elif kind == ACK:
+        elif kind == self._ack_kind:
             self._ack(payload)
-        elif kind == UNKNOWN and self._role == HOST:
+        elif kind == self._unknown_kind and self._role == HOST:
             if self._session is not None and payload[:2] == self._session:
                 self._lose("unknown")
         else:
@@ -139,7 +180,7 @@ class Channel:
         message = self._out[0]
         chunk = message[self._out_at : self._out_at + CHUNK_MAX]
         last = _LAST if self._out_at + len(chunk) == len(message) else 0
-        self._expect(DATA, self._session + bytes((self._out_seq, last)) + chunk)
+        self._expect(self._data_kind, self._session + bytes((self._out_seq, last)) + chunk)
 
     def _ack(self, payload):
         if len(payload) != 3 or payload[:2] != self._session or self._frame is None:
@@ -168,10 +209,13 @@ class Channel:
     def _opened_by_host(self, payload):
         if len(payload) < 3:
             return
-        if payload[:2] != self._session:
+        is_new = payload[:2] != self._session
+        if is_new:
             self._reset(bytes(payload[:2]))
         self.open_now = True
-        self._write(framing.encode(OPENED, self._session + bytes((VERSION,))))
+        self._write(framing.encode(self._opened_kind, self._session + bytes((VERSION,))))
+        if is_new and self._on_open is not None:
+            self._on_open(payload[3:])
 
     def _chunk(self, payload):
         if len(payload) < 4:
@@ -179,13 +223,13 @@ class Channel:
         session, seq, last = payload[:2], payload[2], payload[3] & _LAST
         if session != self._session or not self.open_now:
             if self._role == BOARD:
-                self._write(framing.encode(UNKNOWN, session))
+                self._write(framing.encode(self._unknown_kind, session))
             return
         if seq == (self._in_seq - 1) & 0xFF:
             self.duplicates += 1
         elif seq != self._in_seq:
             return  # of long ago
-        self._write(framing.encode(ACK, session + bytes((seq,))))
+        self._write(framing.encode(self._ack_kind, session + bytes((seq,))))
         if seq == self._in_seq:
             self._in_seq = seq + 1 & 0xFF
             self._take(payload, last)

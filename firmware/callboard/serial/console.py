@@ -31,10 +31,10 @@ class Console(framing.Handler):
     """`commands` a Commands; `outlet` an Outlet; `log` a log.Module; `info` Improv's four texts.
 
     `on_line(text)` sees each line first: True when it took it, None to end run(), False if it is
-    not for it.
+    not for it. `bridge`: a Bridge that shares the line.
     """
 
-    def __init__(self, commands, outlet, clock, log, info, on_line):
+    def __init__(self, commands, outlet, clock, log, info, on_line, bridge=None):
         self._commands = commands
         self._outlet = outlet
         self._clock = clock
@@ -43,6 +43,7 @@ class Console(framing.Handler):
         self._ended = False
         self._interrupted = False
         self._jobs = BoundedQueue(JOBS_MAX)
+        self._bridge = bridge
         self.channel = Channel(BOARD, clock, outlet.frame, self._message)
         self.decoder = framing.Decoder(self, LINE_MAX, typed=True)
         self._improv = Improv(
@@ -87,6 +88,8 @@ class Console(framing.Handler):
         while True:
             await self._clock.sleep_ms(TICK_MS)
             self.channel.tick()
+            if self._bridge is not None:
+                self._bridge.tick()
 
     # --- from the decoder: quick, or put off ---
 
@@ -103,6 +106,9 @@ class Console(framing.Handler):
             self._ended = True
         elif not taken and text:
             self._later(self._typed, text)
+
+    def on_packet(self, kind, buf, off, n):
+        return self._bridge is not None and self._bridge.packet(kind, buf, off, n)
 
     def on_frame(self, kind, payload):
         self.channel.received(kind, payload)

@@ -33,11 +33,16 @@ def crc16(data):
 
     Not inverted, a frame whose last delimiter was damaged would still have a right CRC.
     """
-    crc = 0xFFFF
-    for byte in data:
+    return crc16_more(0xFFFF, data, 0, len(data)) ^ 0xFFFF
+
+
+def crc16_more(crc, buf, off, n):
+    """`crc`, neither begun nor inverted, over n bytes more at buf[off:]. Does not allocate."""
+    for i in range(off, off + n):
+        byte = buf[i]
         crc = _CRC_TABLE[(crc >> 12) ^ (byte >> 4)] ^ (crc << 4 & 0xFFFF)
         crc = _CRC_TABLE[(crc >> 12) ^ (byte & 15)] ^ (crc << 4 & 0xFFFF)
-    return crc ^ 0xFFFF
+    return crc
 
 
 # CRC of each value of four bits.
@@ -63,24 +68,39 @@ def cobs_encode(data):
     return bytes(out[:at])
 
 
-def cobs_decode(data):
-    """What cobs_encode() was given; None when it cannot have made `data`."""
-    out = bytearray(len(data))
-    size, at, end = 0, 0, len(data)
-    while at < end:
-        code = data[at]
+def cobs_decode_in_place(buf, n):
+    """Decode the first `n` bytes of `buf` where they are: the size of the result, or -1 when
+    cobs_encode() cannot have made them, and `buf` is as it was. Does not allocate.
+    """
+    at = 0
+    while at < n:
+        code = buf[at]
         stop = at + code
-        if code == 0 or stop > end:
-            return None
+        if code == 0 or stop > n:
+            return -1
         for i in range(at + 1, stop):
-            if data[i] == 0:
-                return None
-            out[size] = data[i]
+            if buf[i] == 0:
+                return -1
+        at = stop
+    size = at = 0
+    while at < n:
+        code = buf[at]
+        stop = at + code
+        for i in range(at + 1, stop):
+            buf[size] = buf[i]
             size += 1
         at = stop
-        if code != 0xFF and at < end:
-            size += 1  # a zero, which `out` holds already
-    return bytes(out[:size])
+        if code != 0xFF and at < n:
+            buf[size] = 0
+            size += 1
+    return size
+
+
+def cobs_decode(data):
+    """What cobs_encode() was given; None when it cannot have made `data`."""
+    out = bytearray(data)
+    size = cobs_decode_in_place(out, len(out))
+    return None if size < 0 else bytes(out[:size])
 
 
 def encode(kind, payload):
@@ -92,14 +112,52 @@ def encode(kind, payload):
     return b"\0" + cobs_encode(body + bytes((crc >> 8, crc & 0xFF))) + b"\0"
 
 
+def encode_into(out, kind, buf, off, n):
+    """Write the frame of `kind` with the payload buf[off:off + n] to the beginning of `out`, which
+    has n + 7 bytes or more; n at most 250. Returns its size. Does not allocate.
+    """
+    out[0] = DELIMITER
+    code_at, at = 1, 2
+    crc = 0xFFFF
+    for i in range(n + 3):
+        if i == 0:
+            byte = kind
+        elif i <= n:
+            byte = buf[off + i - 1]
+        else:
+            byte = (crc >> 8 if i == n + 1 else crc & 0xFF) ^ 0xFF
+        if i <= n:
+            crc = _CRC_TABLE[(crc >> 12) ^ (byte >> 4)] ^ (crc << 4 & 0xFFFF)
+            crc = _CRC_TABLE[(crc >> 12) ^ (byte & 15)] ^ (crc << 4 & 0xFFFF)
+        if byte:
+            out[at] = byte
+        else:
+            out[code_at] = at - code_at
+            code_at = at
+        at += 1
+    out[code_at] = at - code_at
+    out[at] = DELIMITER
+    return at + 1
+
+
 def decode(data):
     """(kind, payload) of what stood between two delimiters, or None when it is damaged."""
-    body = cobs_decode(data)
-    if body is None or len(body) < 3 or body[0] == 0:
-        return None
-    if crc16(body[:-2]) != body[-2] << 8 | body[-1]:
-        return None
-    return body[0], body[1:-2]
+    out = bytearray(data)
+    size = decode_in_place(out, len(out))
+    return None if size < 0 else (out[0], bytes(out[1 : 1 + size]))
+
+
+def decode_in_place(buf, n):
+    """Decode what stood between two delimiters, the first `n` bytes of `buf`: then its first byte
+    is the type, and the payload follows. Returns the payload's size, or -1: damaged. Does not
+    allocate.
+    """
+    size = cobs_decode_in_place(buf, n)
+    if size < 3 or buf[0] == 0:
+        return -1
+    if crc16_more(0xFFFF, buf, 0, size - 2) ^ 0xFFFF != buf[size - 2] << 8 | buf[size - 1]:
+        return -1
+    return size - 3
 
 
 def improv_packet(kind, data):
@@ -114,8 +172,13 @@ class Handler:
     def on_line(self, line, cut):
         """A line without its end, bytes; `cut`: it was longer than the limit, the rest is lost."""
 
+    def on_packet(self, kind, buf, off, n):
+        """A frame that arrived whole: n bytes of payload at buf[off:], valid only now. False:
+        on_frame() shall have it as bytes."""
+        return False
+
     def on_frame(self, kind, payload):
-        """A frame that arrived whole."""
+        """A frame that arrived whole, and that on_packet() did not take."""
 
     def on_improv(self, kind, data):
         """An Improv packet; `kind` None when its checksum was wrong."""
@@ -143,7 +206,8 @@ class Decoder:
         self._cut = False
         self._clean = True  # nothing but text in this line
         self._skip_lf = False
-        self._packet = bytearray()
+        self._packet = bytearray(FRAME_MAX)
+        self._size = 0  # of it
         self._last_ms = None
         self.damaged = 0
         self.lost = 0
@@ -225,26 +289,34 @@ class Decoder:
 
     def _begin(self, state):
         self._state = state
-        self._packet = bytearray()
+        self._size = 0
 
     def _frame(self, byte):
+        packet = self._packet
         if byte != DELIMITER:
-            self._packet.append(byte)
-            if len(self._packet) > FRAME_MAX:
+            if self._size == FRAME_MAX:
                 self._give_up()
+                self._text(byte)
+                return
+            packet[self._size] = byte
+            self._size += 1
             return
-        if not self._packet:
+        if not self._size:
             return  # two delimiters: the second begins a frame
-        frame = decode(self._packet)
-        if frame is None:
-            self._give_up()
+        raw = bytes(memoryview(packet)[: self._size]) if self._salvage else None
+        n = decode_in_place(packet, self._size)
+        if n < 0:
+            self._give_up(raw)
             self._begin(_FRAME)  # it may be the first one of the next frame
             return
         self._state = _TEXT
-        self._handler.on_frame(frame[0], frame[1])
+        if not self._handler.on_packet(packet[0], packet, 1, n):
+            self._handler.on_frame(packet[0], bytes(memoryview(packet)[1 : 1 + n]))
 
-    def _give_up(self):
-        packet = self._packet
+    def _give_up(self, packet=None):
+        if packet is None:
+            packet = bytes(memoryview(self._packet)[: self._size])
+        self._size = 0
         was_frame = self._state == _FRAME
         self._state = _TEXT
         if was_frame and not packet:
@@ -259,11 +331,12 @@ class Decoder:
     # --- Improv ---
 
     def _improv(self, byte):
-        self._packet.append(byte)
-        size = len(self._packet)  # type, length, data, checksum
+        self._packet[self._size] = byte
+        self._size += 1
+        size = self._size  # type, length, data, checksum: at most 258
         if size < 3 or size < self._packet[1] + 3:
             return
-        packet = bytes(self._packet)
+        packet = bytes(memoryview(self._packet)[:size])
         self._state = _TEXT
         self._skip_lf = True
         total = sum(IMPROV_HEADER) + IMPROV_VERSION + sum(packet[:-1])

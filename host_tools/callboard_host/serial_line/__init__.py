@@ -7,5 +7,6 @@ provision.py   one board; batch.py a file of them
 log.py         what a board says: parsed, filtered, kept; screen.py on a terminal
 doctor.py      what is wrong with a board
 shell.py       its Python prompt
+bridge.py      its network: streams and media; bridge_line.py the line's end of that
 commands.py    the verbs of the `callboard` command
 """

@@ -1,4 +1,4 @@
-"""The verbs for a board on a serial line: provision, log, doctor, shell."""
+"""The verbs for a board on a serial line: provision, log, doctor, shell, bridge."""
 
 import json
 import sys
@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
     app.command("log")(log_command)
     app.command("doctor")(doctor_command)
     app.command("shell")(shell_command)
+    app.command("bridge")(bridge_command)
 
 
 def provision_command(
@@ -284,6 +285,52 @@ def log_command(
     finally:
         if file:
             file.close()
+
+
+def bridge_command(
+    port: PortName,
+    relay: Annotated[str, typer.Option(help="The relay to connect it to, https://host:port.")],
+    ca: Annotated[
+        Path | None, typer.Option(help="The relay's CA (PEM), for a board without TLS.")
+    ] = None,
+    level: Annotated[Level, typer.Option(help="Show its log from this level.")] = Level.I,
+    output: Annotated[Path | None, typer.Option(help="Write its log to this file, too.")] = None,
+    show_events: Annotated[bool, typer.Option("--events", help="Show event lines.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Do not show its log.")] = False,
+    reconnect: Annotated[
+        bool, typer.Option("--reconnect/--once", help="Go on after a pulled cable.")
+    ] = True,
+    limited: Annotated[
+        bool,
+        typer.Option(
+            "--uart/--usb", help="The line is as slow as --baud says, or USB all the way."
+        ),
+    ] = True,
+    baud: Baud = BAUD,
+    as_json: Json = False,
+) -> None:
+    """Be the network of a board that has none: signalling and media over its serial line.
+
+    It leads to this relay and nowhere else. Shows the board's log meanwhile; what is typed goes to
+    the board. Until Ctrl-C; goes on when the board resets, is unplugged, or the relay restarts.
+    """
+    from . import bridge_command as command
+
+    command.run(
+        command.Options(
+            port=port,
+            relay=relay,
+            ca=ca,
+            level=level.value,
+            output=output,
+            events=show_events,
+            quiet=quiet,
+            reconnect=reconnect,
+            limited=limited,
+            baud=baud,
+            as_json=as_json,
+        )
+    )
 
 
 def doctor_command(port: PortName, baud: Baud = BAUD, as_json: Json = False) -> None:

@@ -1,0 +1,303 @@
+"""A board without a network calls over its serial line: streams to the relay, and media.
+
+    bridge = Bridge(lambda: SerialPort("/dev/ttyUSB0", 921600), "https://relay:8443", tls, rate)
+    await bridge.run()         # for ever; through resets, pulled cables and relays that restart
+
+The board asks for "the relay" and gets the one we were told of, never another address.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from callboard.core.backoff import Backoff
+from callboard.errors import CallboardError, NetworkError
+from callboard.net import stream as streams
+from callboard.net import url as urls
+from callboard.serial.bridge import HOST_TLS
+from callboard.serial.pipes import Pipe
+
+from .bridge_line import BridgeLine
+from .port import PortFailed
+
+TICK_S = 0.01
+_ROOM_S = 0.005
+_READ = 4096
+
+
+@dataclass
+class Counts:
+    """What a bridge carried, in both directions; media in packets, the rest in bytes."""
+
+    sessions: int = 0
+    disconnects: int = 0
+    streams: int = 0
+    streams_refused: int = 0
+    bytes_to_relay: int = 0
+    bytes_to_board: int = 0
+    media_to_relay: int = 0
+    media_to_board: int = 0
+    media_dropped: int = 0
+    chunks_repeated: int = 0
+    stalls: int = 0
+    frames_damaged: int = 0
+
+    def json(self) -> dict[str, int]:
+        """All of them."""
+        return dict(vars(self))
+
+
+class Bridge:
+    """`open_port()` as SerialPort(...); `tls` of net.tls.client_context(), or None for http://.
+
+    `rate`: bytes/s of the line in each direction, 0 when it has no limit; `on_line(bytes, cut)`
+    gets what the board prints, `note(sentence)` what happens to the bridge.
+    """
+
+    def __init__(
+        self,
+        open_port: Callable[[], Any],
+        relay: str,
+        tls: Any = None,
+        rate: int = 0,
+        on_line: Callable[[bytes, bool], None] | None = None,
+        note: Callable[[str], None] | None = None,
+        reconnect: bool = True,
+    ):
+        self._open_port = open_port
+        self._relay = urls.parse(relay)
+        self._tls = tls
+        self._rate = rate
+        self._on_line = on_line or (lambda line, cut: None)
+        self._note = note or (lambda text: None)
+        self._reconnect = reconnect
+        self._line: BridgeLine | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._counts = Counts()
+        self._last_refusal = ""
+        self.bridged = asyncio.Event()  # a board is at the other end
+
+    @property
+    def counts(self) -> Counts:
+        """What it carried so far."""
+        line, counts = self._line, Counts(**vars(self._counts))
+        if line is not None:
+            _add(counts, line)
+        return counts
+
+    def type(self, text: str) -> bool:
+        """Type a line to the board. False: there is none, or too much waits."""
+        return self._line is not None and self._line.type(text)
+
+    async def run(self) -> None:
+        """Until it is cancelled. Raises PortFailed when the port cannot be opened at first, or
+        went away and is not to be opened again.
+        """
+        port = await asyncio.to_thread(self._open_port)
+        while port is not None:
+            try:
+                await self._serve(port)
+            except PortFailed as error:
+                if not self._reconnect:
+                    raise
+                self._counts.disconnects += 1
+                self._note(f"disconnected: {error.message}")
+            port = await self._again()
+
+    async def _again(self) -> Any:
+        backoff = Backoff(first_ms=100, limit_ms=2000)
+        while True:
+            await asyncio.sleep(backoff.next_ms() / 1000)
+            try:
+                return await asyncio.to_thread(self._open_port)
+            except PortFailed:
+                continue
+
+    async def _serve(self, port: Any) -> None:
+        """One opened port, to its end, which is PortFailed."""
+        loop = asyncio.get_running_loop()
+        broken: asyncio.Future[None] = loop.create_future()
+
+        def fail(error: Exception) -> None:
+            if not broken.done():
+                broken.set_exception(error)
+
+        def write(data: bytes) -> None:
+            try:
+                port.write(data)
+            except PortFailed as error:
+                fail(error)
+
+        line = self._line = BridgeLine(
+            write,
+            self._stream_asked,
+            self._media_arrived,
+            self._token_arrived,
+            self._on_line,
+            self._state,
+            self._rate,
+        )
+        stop = threading.Event()
+        reader = threading.Thread(
+            target=_read_port, args=(port, stop, loop, line.feed, fail), daemon=True
+        )
+        reader.start()
+        try:
+            line.begin()
+            while True:
+                await asyncio.wait([broken], timeout=TICK_S)
+                if broken.done():
+                    broken.result()
+                line.tick()
+        finally:
+            stop.set()
+            broken.cancel()
+            self.bridged.clear()
+            line.pipes.lost()
+            _add(self._counts, line)
+            self._line = None
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.to_thread(reader.join, 2)
+            port.close()
+
+    def _state(self, up: bool) -> None:
+        if up:
+            self.bridged.set()
+            self._note(f"the board is bridged to {self._relay.scheme}://{self._relay.authority}")
+        else:
+            self.bridged.clear()
+            self._note("the board does not answer any more; waiting for it")
+
+    def _start(self, coroutine: Any) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- streams ---
+
+    def _stream_asked(self, pipe: Pipe, flags: int) -> None:
+        self._start(self._stream(pipe, flags))
+
+    async def _stream(self, pipe: Pipe, flags: int) -> None:
+        """One byte stream between the board and the relay, from its opening to its end."""
+        assert self._line is not None
+        pipes, relay = self._line.pipes, self._relay
+        try:
+            tls = self._tls_for(flags)
+            stream = await streams.connect(relay.host, relay.port, tls, timeout_ms=8000)
+        except CallboardError as error:
+            self._counts.streams_refused += 1
+            if error.message != self._last_refusal:
+                self._note(f"no connection for the board: {error.message}")
+            self._last_refusal = error.message
+            pipes.refuse(pipe, error.message)
+            return
+        self._last_refusal = ""
+        self._counts.streams += 1
+        try:
+            pipes.accept(pipe)
+            directions = [
+                asyncio.create_task(self._to_relay(pipe, stream)),
+                asyncio.create_task(self._to_board(pipe, stream)),
+            ]
+            try:
+                await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+                if directions[1].done() and not pipe.closed and not pipe.gone:
+                    pipe.end()  # the board closes it when it has read what is left
+                    await asyncio.wait(directions, timeout=5)
+            finally:
+                for task in directions:
+                    task.cancel()
+                await asyncio.gather(*directions, return_exceptions=True)
+        finally:
+            pipe.close()
+            stream.close()
+
+    def _tls_for(self, flags: int) -> Any:
+        if not flags & HOST_TLS:
+            return None
+        if not self._relay.secure:
+            raise NetworkError(
+                "the board wants TLS, and the bridge's --relay is a plain http:// address"
+            )
+        return self._tls
+
+    async def _to_relay(self, pipe: Pipe, stream: streams.Stream) -> None:
+        buffer = bytearray(_READ)
+        view = memoryview(buffer)
+        while True:
+            await pipe.readable()
+            try:
+                count = pipe.readinto(view)
+            except OSError:
+                return
+            if pipe.closed or count == 0:
+                return
+            if count:
+                self._counts.bytes_to_relay += count
+                await stream.write(view[:count])
+
+    async def _to_board(self, pipe: Pipe, stream: streams.Stream) -> None:
+        buffer = bytearray(_READ)
+        view = memoryview(buffer)
+        while True:
+            while not pipe.room:
+                if pipe.closed or pipe.gone:
+                    return
+                await asyncio.sleep(_ROOM_S)
+            count = await stream.readinto(view[: pipe.room])
+            if not count:
+                return
+            self._counts.bytes_to_board += count
+            at = 0
+            while at < count:
+                with contextlib.suppress(OSError):
+                    at += pipe.write(buffer, at, count - at) or 0
+                if pipe.closed or pipe.gone:
+                    return
+                if at < count:
+                    await asyncio.sleep(_ROOM_S)
+
+    # --- media ---
+
+    def _media_arrived(self, packet: bytes) -> None:
+        pass
+
+    def _token_arrived(self, token: str) -> None:
+        pass
+
+
+def _add(counts: Counts, line: BridgeLine) -> None:
+    """Add what a line counted."""
+    counts.sessions += line.sessions
+    counts.media_to_board += line.media_out
+    counts.media_to_relay += line.media_in
+    counts.media_dropped += line.media_dropped
+    counts.chunks_repeated += line.repeated
+    counts.stalls += line.stalls
+    counts.frames_damaged += line.decoder.damaged
+
+
+def _read_port(
+    port: Any,
+    stop: threading.Event,
+    loop: asyncio.AbstractEventLoop,
+    feed: Callable[[bytes], None],
+    fail: Callable[[Exception], None],
+) -> None:
+    """In a thread of its own: a port can be waited for in no other way on every system."""
+    while not stop.is_set():
+        try:
+            data = port.read()
+        except Exception as error:  # whatever it is, the loop must hear of it
+            with contextlib.suppress(RuntimeError):  # it is closed already
+                loop.call_soon_threadsafe(fail, error)
+            return
+        if data:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(feed, data)

@@ -1,0 +1,121 @@
+"""A device that does what it is told over TCP: JSON lines in, one JSON line out for each.
+
+Options: port (of the test), url, flash (path), model, sn, app, flavour.
+In: {"do": name, ...arguments}; out: {"result": …} or {"code", "message", "kind"}.
+"""
+
+import asyncio
+import json
+import sys
+
+from callboard import codes, keystore
+from callboard.errors import CallboardError
+from callboard.voip.client import Client
+
+WAIT_MS = 10000
+
+
+class Device:
+    """A client, and what it was told: `told`, a list of [callback, …]."""
+
+    def __init__(self, options):
+        self.options = options
+        self.told = []
+        self.client = None
+
+    def on_online(self, time_ms):
+        self.told.append(["online", time_ms])
+
+    def on_offline(self, status):
+        self.told.append(["offline", status])
+
+    def on_module_status(self, mask):
+        self.told.append(["modules", mask])
+
+    def on_notify(self, event, visitor, channel, stream_type):
+        if event == codes.EVENT_P2P_PEER_READY:
+            self.told.append(["ready"])
+
+    def on_recv_command(self, command, visitor, video_res_type, args):
+        self.told.append(["command", command, visitor, dict(args)])
+        if command == codes.COMMAND_USER_DEFINE:
+            args["double"] = 2 * args.pop("number")
+
+    def on_call_state(self, state, reason):
+        self.told.append(["state", state, reason])
+
+    # what the test may ask for
+
+    async def do_start(self, **more):
+        """init_system … init_voip, with these members of the options changed."""
+        options = dict(self.options)
+        options.update(more)
+        self.client = client = Client()
+        client.init_system({"relay_url": options["url"]}, self)
+        client.init_data_model()
+        client.init_av(self, codecs=("pcmu",))
+        names = options["model"], options["sn"], options["app"]
+        await client.init_voip(options["flavour"], options["flash"], *names)
+
+    async def do_stop(self):
+        client = self.client
+        for level in ("voip", "av", "data_model", "system"):
+            if client.level == level:
+                leaving = getattr(client, "exit_" + level)()
+                if level == "voip":
+                    await leaving
+
+    async def do_register(self, ticket):
+        await self.client.register(ticket)
+
+    async def do_is_registered(self):
+        return self.client.is_registered()
+
+    async def do_is_busy(self):
+        return self.client.is_busy()
+
+    async def do_wipe(self):
+        """Delete what data_path holds (000 §3: re-binding)."""
+        keystore.remove(self.options["flash"])
+
+    async def do_call(self, **arguments):
+        return (await self.client.call(**arguments))["call_id"]
+
+    async def do_hang_up(self):
+        await self.client.hang_up()
+
+    async def do_notice(self, open_id, notice):
+        return await self.client.send_notice(open_id, notice)
+
+    async def do_command(self, open_id, args):
+        return await self.client.send_command(open_id, args)
+
+    async def do_wait(self, told):
+        """Wait until this was told; forget it and what came before."""
+        for _ in range(WAIT_MS // 10):
+            for index, each in enumerate(self.told):
+                if each[: len(told)] == told:
+                    del self.told[: index + 1]
+                    return each
+            await asyncio.sleep(0.01)
+        raise AssertionError("not told " + repr(told) + " but " + repr(self.told))
+
+
+async def main(options):
+    reader, writer = await asyncio.open_connection("127.0.0.1", options["port"])
+    device = Device(options)
+    while True:
+        line = await reader.readline()
+        if not line:
+            return
+        asked = json.loads(line)
+        try:
+            answer = {"result": await getattr(device, "do_" + asked.pop("do"))(**asked)}
+        except CallboardError as error:
+            answer = {"code": error.code, "message": error.message, "kind": type(error).__name__}
+        writer.write(json.dumps(answer).encode() + b"\n")
+        await writer.drain()
+
+
+asyncio.run(main(json.loads(sys.stdin.readline())))
+print("{}")

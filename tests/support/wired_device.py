@@ -1,0 +1,82 @@
+"""The device package on any Python, driven step by step by a test (programs/device_on_a_wire.py).
+
+async with wired_device(python, url=…, flash=…, model=…, sn=…, app=…) as device:
+    await device.do("start")
+    code = await device.refused("call", open_id="nobody")
+"""
+
+import asyncio
+import contextlib
+import json
+
+from support.pythons import run_program
+
+WAIT_S = 20.0
+
+
+class DeviceRefused(Exception):
+    """The device raised a CallboardError."""
+
+    def __init__(self, answer):
+        super().__init__(f"{answer['kind']}: {answer['message']} ({answer['code']})")
+        self.code = answer["code"]
+        self.kind = answer["kind"]
+
+
+class WiredDevice:
+    """The test's end of the wire."""
+
+    def __init__(self, reader, writer):
+        self._reader = reader
+        self._writer = writer
+
+    async def do(self, name, **arguments):
+        """Let the device do something; returns what it returned. Raises DeviceRefused."""
+        text = json.dumps({"do": name} | arguments, ensure_ascii=False)
+        self._writer.write(text.encode() + b"\n")
+        line = await asyncio.wait_for(self._reader.readline(), WAIT_S)
+        assert line, "the device ended"
+        answer = json.loads(line)
+        if "code" in answer:
+            raise DeviceRefused(answer)
+        return answer["result"]
+
+    async def refused(self, name, **arguments):
+        """Let it do something that it refuses; returns the code."""
+        try:
+            result = await self.do(name, **arguments)
+        except DeviceRefused as error:
+            return error.code
+        raise AssertionError(f"{name} was not refused but gave {result}")
+
+    async def told(self, *what):
+        """Wait until a callback told this; returns all that it told."""
+        return await self.do("wait", told=list(what))
+
+
+@contextlib.asynccontextmanager
+async def wired_device(python, flavour=0, **options):
+    """A device on `python`; the options of the program but for `port`."""
+    connected = asyncio.get_running_loop().create_future()
+
+    def on_connection(reader, writer):
+        connected.set_result((reader, writer))
+
+    server = await asyncio.start_server(on_connection, "127.0.0.1", 0)
+    options |= {"port": server.sockets[0].getsockname()[1], "flavour": flavour}
+    program = asyncio.create_task(
+        run_program(python, "device_on_a_wire.py", options, timeout_s=120)
+    )
+    try:
+        await asyncio.wait({connected, program}, return_when=asyncio.FIRST_COMPLETED)
+        if not connected.done():
+            await program  # it failed: this says why
+        device = WiredDevice(*connected.result())
+        yield device
+        await device.do("stop")
+        device._writer.close()
+        await program
+    finally:
+        program.cancel()
+        server.close()
+        await asyncio.gather(program, return_exceptions=True)

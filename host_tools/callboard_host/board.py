@@ -48,6 +48,7 @@ class BoardConfig:
     audio_rate: int = 16000
     ppm: int = 0
     codecs: tuple[str, ...] | None = None  # names of PROTOCOL.md §4; None: those of board.json
+    window_ms: int = 0  # how long it waits for Ctrl-C before it starts
     blank: bool = False  # told nothing of relay and identity: to be provisioned
     wifi: tuple[tuple[bytes, bytes, int], ...] | None = None  # (ssid, password, dBm) around it
     network: Literal["own", "serial"] = "own"  # serial: none but `callboard bridge`
@@ -74,6 +75,7 @@ def constants(config: BoardConfig) -> dict[str, Any]:
         "NETWORK": config.network,
         "BRIDGE_TLS": config.bridge_tls,
         "WIFI": list(config.wifi) if config.wifi is not None else None,
+        "WINDOW_MS": config.window_ms,
         "DATA_PATH": str((config.run_dir / "flash").resolve()),
         "MICROPHONE": text(config.microphone),
         "SPEAKER": text(config.speaker),

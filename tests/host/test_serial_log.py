@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+import callboard
 from callboard_host.errors import BadInput
 from callboard_host.serial_line import log, screen
 from callboard_host.serial_line.port import PortFailed
@@ -159,3 +160,38 @@ def test_json_lines(capsys):
         sink.write(record)
     entries = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert entries[0]["ms"] == 1000 and any(e.get("event") for e in entries)
+
+
+def test_a_traceback_is_joined_with_its_source():
+    import inspect
+
+    from callboard import upkeep
+    from callboard_host.serial_line.traces import source_of
+
+    lines, first = inspect.getsourcelines(upkeep.Upkeep.scan)
+    number = first + len(lines) - 1
+    text = f'  File "callboard/upkeep.py", line {number}, in scan'
+    source = lines[-1].strip()
+    assert source_of(text, callboard.__version__) == source_of(text, None) == source
+    for place in ("/lib/callboard/upkeep.mpy", "C:\\board\\callboard\\upkeep.py"):
+        assert source_of(text.replace("callboard/upkeep.py", place), None) == source
+    for other in (
+        text.replace("scan", "join"),  # another version: the line is not in that function
+        text.replace(str(number), "99999"),
+        text.replace(str(number), "0"),
+        text.replace("upkeep", "nothing"),
+        text.replace("callboard/upkeep", "callboard/../../../etc/passwd"),
+        text.replace("callboard/upkeep.py", "main.py"),
+        "ValueError: " + text,
+    ):
+        assert source_of(other, None) == ""
+    assert source_of(text, "9.9.9") == ""
+    data = f"E (1) app: {text}\n".encode()
+    (record,) = captured(data)[0]
+    assert record.source == source and record.text == text
+    assert log.plain(record, False).splitlines()[1].strip() == source
+    boot = b'@{"event": "boot", "t_us": 1, "firmware": "9.9.9", "implementation": "micropython"}\n'
+    assert not captured(boot + data)[0][-1].source
+    boot = boot.replace(b"9.9.9", callboard.__version__.encode())
+    assert captured(boot + data)[0][-1].source
+    assert not captured(boot.replace(b"micropython", b"cpython") + data)[0][-1].source

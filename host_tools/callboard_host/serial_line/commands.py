@@ -254,6 +254,9 @@ def log_command(
         float | None, typer.Option("--for", min=0.1, help="Stop after these seconds.")
     ] = None,
     lines: Annotated[int | None, typer.Option(min=1, help="Stop after these lines.")] = None,
+    last_boot: Annotated[
+        bool, typer.Option("--last-boot", help="What its flash holds of the boot before this one.")
+    ] = False,
     baud: Baud = BAUD,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines, here and there.")] = False,
 ) -> None:
@@ -268,6 +271,9 @@ def log_command(
     if file:
         sinks.append(file)
     try:
+        if last_boot:
+            log.show_last_boot(port, sinks, wanted, baud)
+            return
         log.capture(
             port,
             sinks,

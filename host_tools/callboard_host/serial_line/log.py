@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,8 +17,10 @@ from callboard.serial import framing
 from callboard_host import events
 from callboard_host.errors import BadInput
 
+from .kept import last_boot
 from .link import SerialLink
 from .port import BAUD, PortFailed, SerialPort
+from .traces import source_of
 
 LEVELS = "DIWE"
 _LINE_MAX = 65536
@@ -32,6 +34,7 @@ class Record:
     """One line. `level` "" and `module` "" for what is no log line; `note` what we say ourselves.
 
     `time_s` is the host's, seconds since 1970, when its end arrived; `ms` the board's own.
+    `source`: the line of source that a line of a traceback names.
     """
 
     time_s: float
@@ -42,6 +45,7 @@ class Record:
     event: dict[str, Any] | None = None
     cut: bool = False
     note: bool = False
+    source: str = ""
 
     def json(self) -> dict[str, Any]:
         """For JSON lines: members that say nothing are left out."""
@@ -54,6 +58,7 @@ class Record:
             "event": self.event,
             "cut": self.cut,
             "note": self.note,
+            "source": self.source,
         }
         kept = ("time", "text")
         return {name: value for name, value in members.items() if value or name in kept}
@@ -109,12 +114,13 @@ class Sink(Protocol):
 
 
 def plain(record: Record, timestamps: bool = True) -> str:
-    """A record as one line of text."""
+    """A record as a line of text; with its source, two."""
     stamp = _iso(record.time_s) + " " if timestamps else ""
     if record.note:
         return f"{stamp}--- {record.text} ---"
     head = f"{record.level} ({record.ms}) {record.module}: " if record.level else ""
-    return stamp + head + record.text + (" [cut]" if record.cut else "")
+    line = stamp + head + record.text + (" [cut]" if record.cut else "")
+    return line + f"\n{' ' * len(stamp + head)}    {record.source}" if record.source else line
 
 
 class FileSink:
@@ -202,6 +208,8 @@ class Capture(framing.Handler):
         self._most: int | None = None
         self._first_port: Any = None
         self._already: set[bytes] = set()  # lines of the history that may come once more
+        self._firmware: str | None = None  # the board's, as far as it said
+        self._shows_source = False  # the board's own tracebacks do
 
     def run(self, seconds: float | None = None, lines: int | None = None) -> Counts:
         """Until `seconds` are over or `lines` were shown; for ever when both are None.
@@ -257,6 +265,23 @@ class Capture(framing.Handler):
         self._decoder.feed(rest, len(rest), int(time.monotonic() * 1000) & 0x3FFFFFFF)
         self._first_port = port
 
+    def last_boot(self, port: Any) -> bool:
+        """Show what the board on an open port kept of its last boot, and close the port.
+
+        False when there is none. Raises as kept.last_boot().
+        """
+        with SerialLink(port) as link:
+            boot = last_boot(link)
+        if boot is None:
+            self._note("nothing is kept of an earlier boot")
+            return False
+        self._firmware = boot.firmware
+        self._note(f"boot {boot.number}, callboard {boot.firmware}; it started: {boot.reset}")
+        for line in boot.lines:
+            self.on_line(line.encode(), False)
+        self._note(f"boot {boot.number} ended: {boot.ended}")
+        return True
+
     def _over(self, deadline: float | None, lines: int | None) -> bool:
         if lines is not None and self.counts.shown >= lines:
             return True  # what else came with the last one was not shown
@@ -305,9 +330,13 @@ class Capture(framing.Handler):
         if record.event and record.event["event"] == "boot":
             self.counts.boots += 1
             reason = record.event.get("reset", "reason unknown")
+            self._firmware = record.event.get("firmware")
+            self._shows_source = record.event.get("implementation") == "cpython"
             self._note(f"the board started ({reason})")
         if record.module == "log" and (found := _LOST.fullmatch(record.text)):
             self.counts.lost += int(found[1])
+        if not self._shows_source and (source := source_of(record.text, self._firmware)):
+            record = replace(record, source=source)
         self._show(record)
 
     def _note(self, text: str) -> None:
@@ -351,3 +380,12 @@ def capture(
     if history:
         watch.begin_with_history(SerialPort(url, baud))
     return watch.run(seconds, lines)
+
+
+def show_last_boot(url: str, sinks: Iterable[Sink], keep: Filter, baud: int = BAUD) -> bool:
+    """Show what the board on the port `url` kept in flash of its last boot: False if nothing.
+
+    Raises BoardSilent, PortFailed; RemoteError when it has no place for that, or is in a call.
+    """
+    watch = Capture(lambda: SerialPort(url, baud), sinks, keep)
+    return watch.last_boot(SerialPort(url, baud))

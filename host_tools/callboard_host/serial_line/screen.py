@@ -9,7 +9,7 @@ from rich.text import Text
 from .log import Record, plain
 
 _STYLES = {"D": "dim", "I": "", "W": "yellow", "E": "bold red"}
-_TRACEBACK = ("Traceback ", '  File "')
+_TRACEBACK = ("Traceback ", "  File ")
 
 
 class ScreenSink:

@@ -1,15 +1,18 @@
 """firmware/main.py, and behind it a raw REPL as a board's MicroPython has it, for mpremote.
 
 The application, its console and the KeyboardInterrupt are the real ones; the unix port has no raw
-REPL, so this program speaks it: Ctrl-A enters, Ctrl-B leaves, code ends with Ctrl-D.
+REPL, so this program speaks it: Ctrl-A enters, Ctrl-B leaves, code ends with Ctrl-D. faults.py
+gives the board words to break it with.
 """
 
 import sys
 
 import board
+import faults
 
 from callboard import app, port
 
+faults.install(app.App)
 status = app.run(board)
 if status is not None:
     sys.exit(status)
@@ -51,7 +54,11 @@ while True:
         failure = run(code)
         say(b"\x04" + failure + b"\x04>")
         code = b""
-    elif raw and byte != b"\x03":
+    elif byte == b"\x03":
+        code = b""
+        if not raw:
+            say(b"\r\n>>> ")
+    elif raw:
         code += byte
         if code == b"\x05A\x01":  # raw paste mode: not here
             say(b"R\x00")

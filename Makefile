@@ -17,8 +17,6 @@ FUZZ_SECONDS ?= 60
 HOST_PYTHON ?= python3
 
 JOBS ?= $(shell nproc)
-NATIVE_MODULES := $(patsubst native/%/natmod.c,%,$(wildcard native/*/natmod.c))
-ARCHS := x64 x86
 
 VENV := build/venv
 BIN := $(VENV)/bin
@@ -49,7 +47,7 @@ ifneq ($(words $(filter 64 32,$(BITS))),1)
 $(error BITS=$(BITS): say BITS=64 or BITS=32)
 endif
 
-.PHONY: help setup venv micropython natmods native speech room call bench-call bench-codec bench-keystore fuzz \
+.PHONY: help setup venv micropython natmods natmods-host native speech room call bench-call bench-codec bench-keystore fuzz \
   test test-quick spec-coverage lint typecheck clean distclean
 
 help: ## list the targets
@@ -61,7 +59,7 @@ help: ## list the targets
 
 # --- the tool chain -----------------------------------------------------------------------------
 
-setup: micropython natmods venv speech room ## fetch and build everything, tests included
+setup: micropython natmods-host venv speech room ## fetch and build everything, tests included
 
 $(STAMPS)/packages: host_tools/toolchain/system_packages.sh
 	@HOST_PYTHON=$(HOST_PYTHON) $< base
@@ -80,6 +78,15 @@ $(STAMPS)/packages-peers: host_tools/toolchain/system_packages.sh | $(STAMPS)/pa
 # A board's compiler, for the size of what runs there; without root sizes are not measured.
 $(STAMPS)/packages-arm: host_tools/toolchain/system_packages.sh | $(STAMPS)/packages-32
 	@HOST_PYTHON=$(HOST_PYTHON) $< arm || echo "Sizes will not be measured."
+	@mkdir -p $(@D) && touch $@
+
+# The compilers of every CPU that a board has, and what emulates them.
+$(STAMPS)/packages-cross: host_tools/toolchain/system_packages.sh | $(STAMPS)/packages-32
+	@HOST_PYTHON=$(HOST_PYTHON) $< arm riscv xtensa
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/packages-qemu: host_tools/toolchain/system_packages.sh | $(STAMPS)/packages-cross
+	@HOST_PYTHON=$(HOST_PYTHON) $< qemu
 	@mkdir -p $(@D) && touch $@
 
 # A browser's client for Wi-Fi provisioning; without npm its test is skipped.
@@ -138,33 +145,12 @@ $(STAMPS)/native: $(STAMPS)/venv $(NATIVE_SOURCES)
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@mkdir -p $(@D) && touch $@
 
-# opus_enc and opus_dec are halves of opus, for boards that only send or only listen; no call here needs them.
-HALVES := opus_enc opus_dec
-HALF_FILES := $(foreach arch,$(ARCHS),$(HALVES:%=build/natmods/$(arch)/callboard_%.mpy))
+$(STAMPS)/xtensa: $(wildcard host_tools/toolchain/xtensa/*.[cm]*) | $(STAMPS)/packages-cross
+	@echo "building what an ESP32's compiler lacks ..."
+	+@$(MAKE) -s --no-print-directory -f host_tools/toolchain/xtensa/xtensa.mk
+	@mkdir -p $(@D) && touch $@
 
-natmods: natmods-x64 natmods-x86 $(HALF_FILES) ## the C modules for MicroPython: build/natmods/<arch>/callboard_<module>.mpy
-
-define natmods_of_arch
-.PHONY: natmods-$(1)
-natmods-$(1): $(patsubst %,build/natmods/$(1)/callboard_%.mpy,$(filter-out $(HALVES),$(NATIVE_MODULES)))
-build/natmods/$(1)/callboard_%.mpy: native/%/natmod.c native/natmod.mk $$(SOURCE_STAMP) | $(STAMPS)/venv
-	@mkdir -p $$(@D)
-	@echo "building $$@"
-	+@$$(MAKE) -s --no-print-directory -f native/natmod.mk MODULE=$$* ARCH=$(1) \
-	  MPY_DIR=$$(MICROPYTHON_SRC) OUT=$$@ > $$(@:.mpy=.log)
-	@touch $$@
-endef
-$(foreach arch,$(ARCHS),$(eval $(call natmods_of_arch,$(arch))))
-
-# Every source of a module is a prerequisite of its .mpy.
-define natmod_sources
-$(ARCHS:%=build/natmods/%/callboard_$(1).mpy): $(wildcard native/$(1)/*.[ch] native/$(1)/natmod.mk)
-endef
-$(foreach module,$(NATIVE_MODULES),$(eval $(call natmod_sources,$(module))))
-OPUS_SOURCES := $(wildcard native/opus/*.[ch]) native/opus/natmod.mk native/opus/libopus.mk native/opus/sources.txt
-$(HALF_FILES) $(ARCHS:%=build/natmods/%/callboard_opus.mpy): $(OPUS_SOURCES)
-# 32-bit modules need 32-bit headers and libgcc.
-$(NATIVE_MODULES:%=build/natmods/x86/callboard_%.mpy): | $(STAMPS)/packages-32
+include native/natmods.mk
 
 # --- a call -------------------------------------------------------------------------------------
 
@@ -180,7 +166,7 @@ call: $(BOARD) ## a call between a virtual board and a phone, with a report in b
 bench-call: $(BOARD) ## 20 call set-ups and 60 s of media, for percentiles
 	@$(BIN)/callboard bench-call $(CALL_OPTIONS)
 
-bench-codec: micropython natmods $(STAMPS)/native $(STAMPS)/speech $(STAMPS)/packages-32 ## Opus per frame, against plain C
+bench-codec: micropython natmods-host $(STAMPS)/native $(STAMPS)/speech $(STAMPS)/packages-32 ## Opus per frame, against plain C
 	@$(BIN)/python tests/bench/codec.py $(ARGS)
 
 bench-keystore: $(STAMPS)/venv-test $(STAMPS)/packages-arm ## the key store beside littlefs, and its size on a board

@@ -38,8 +38,17 @@ include $(MPY_DIR)/py/dynruntime.mk
 PYTHON := $(TOOL_PYTHON)
 
 # 32-bit targets take 64-bit arithmetic from libgcc, and only that: LINK_RUNTIME=1 adds a C library
-# whose memset collides with MicroPython's.
-ifneq ($(ARCH),x64)
+# whose memset collides with MicroPython's. An ESP32's compiler is another one, made fit for it.
+ifeq ($(ARCH),xtensawin)
+include host_tools/toolchain/xtensa/flags.mk
+CROSS := $(XTENSA_CROSS)
+CFLAGS += $(XTENSA_CFLAGS)
+MPY_LD_FLAGS += -l $(XTENSA_RUNTIME)
+$(BUILD)/$(MOD).native.mpy: | $(BUILD)/abi-checked
+$(BUILD)/abi-checked: $(SRC_O) $(XTENSA_RUNTIME)
+	$(Q)$(TOOL_PYTHON) host_tools/toolchain/xtensa/check_abi.py $^
+	$(Q)touch $@
+else ifneq ($(ARCH),x64)
 MPY_LD_FLAGS += -l $(realpath $(shell $(CROSS)gcc $(CFLAGS_ARCH) --print-libgcc-file-name))
 endif
 

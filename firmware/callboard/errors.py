@@ -6,6 +6,7 @@ CallboardError                  anything callboard refuses or cannot do
 ├── Busy                        a call rings or runs already (IV_ERR_AVT_REQ_CHN_BUSY)
 ├── NotRegistered               the device has no key yet
 ├── StorageError                the key store cannot read or write
+├── NativeError                 a native module's file is damaged, or of another CPU or release
 ├── RemoteError                 the relay answered with an error; its code and sentence
 ├── ProtocolError               the peer broke a protocol; the connection is closed
 └── NetworkError                the peer cannot be reached, or went away
@@ -58,6 +59,10 @@ class StorageError(CallboardError):
     """The key store cannot be read or written."""
 
     default_code = codes.STORAGE
+
+
+class NativeError(CallboardError):
+    """A native module must not be imported; the sentence says why, and what to install."""
 
 
 class RemoteError(CallboardError):

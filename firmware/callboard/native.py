@@ -2,12 +2,17 @@
 
 Tried in this order: a native module or user C module (MicroPython), cffi (CPython), pure Python.
 All have the same functions, described in native/pcm/pcm.h and native/wire/wire.h;
-`IMPLEMENTATION` names the one in use. An unreadable .mpy (wrong CPU: ValueError) is not passed
-over: it is a broken installation.
+`IMPLEMENTATION` names the one in use. A .mpy that is damaged, or of another CPU or release, is
+not passed over: it is a broken installation, and NativeError says what to do (native_files.py).
 
 opus (native/opus/opus_core.h) and keystore (native/keystore/keystore.h) have no pure form: where
 nothing native is installed they are None.
 """
+
+from . import native_files, port
+
+for _name in ("pcm", "wire", "opus", "keystore"):
+    native_files.check("callboard_" + _name, port.mpy_format())
 
 try:
     import callboard_pcm as pcm

@@ -259,6 +259,11 @@ def implementation():
     }
 
 
+def mpy_format():
+    """The .mpy that this MicroPython loads: version, sub-version << 8, CPU << 10. 0: none."""
+    return getattr(sys.implementation, "_mpy", 0)
+
+
 def exception_text(error):
     """An exception with its traceback, in lines; that of a .mpy file names source and line."""
     if hasattr(sys, "print_exception"):

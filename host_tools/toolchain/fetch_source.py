@@ -7,6 +7,9 @@ No host name is needed: the mirror is the one this machine's own apt uses, read 
 release the machine itself runs. A tree is accepted when apt has verified the archive's
 signature *and* the upstream tarball has one of the SHA-256 sums in pins.json; the Debian
 revision does not matter, because Debian's own patches are not applied.
+
+Where only a few files of a large tree are wanted, pins.json has their SHA-256 sums under "only"
+instead, and any upstream version in which they are these will do.
 """
 
 import argparse
@@ -146,8 +149,42 @@ def fetch(package: str, pin: dict, archive: SourceArchive, into: Path) -> None:
     print(f"fetched {package} {upstream} into {into / package}")
 
 
+def fetch_files(name: str, pin: dict, archive: SourceArchive, into: Path) -> None:
+    """Fetch the files under "only" of one pinned source package into `into`/`name`."""
+    package = pin["source"]
+    downloads = into / ".download" / name
+    offered = archive.versions(package)
+    for version in reversed(offered):  # the newest stands last
+        shutil.rmtree(downloads, ignore_errors=True)
+        (downloads / "tree").mkdir(parents=True)
+        tarball = archive.download(package, offered[version], downloads)
+        wanted = [f"*/{path}" for path in pin["only"]]
+        options = ("--strip-components=1", "--no-same-owner", "-m", "--wildcards")
+        run("tar", "-xf", tarball, *options, "-C", downloads / "tree", *wanted)
+        if files_are(downloads / "tree", pin):
+            shutil.rmtree(into / name, ignore_errors=True)
+            (downloads / "tree").rename(into / name)
+            shutil.rmtree(downloads)
+            print(f"fetched {len(wanted)} files of {package} {version} into {into / name}")
+            return
+    raise FetchError(
+        f"Debian offers {package} {', '.join(offered) or 'in no version'}, in which files that "
+        f"pins.json names have changed: check them and change their SHA-256 there"
+    )
+
+
+def files_are(tree: Path, pin: dict) -> bool:
+    """Whether every file under "only" lies in `tree` and is as pinned."""
+    return all(
+        (tree / path).exists() and hashlib.sha256((tree / path).read_bytes()).hexdigest() == digest
+        for path, digest in pin["only"].items()
+    )
+
+
 def is_fetched(package: str, pin: dict, into: Path) -> bool:
     """Whether `into`/`package` holds a tree from one of the pinned tarballs."""
+    if "only" in pin:
+        return files_are(into / package, pin)
     marker = into / package / ".callboard-pin"
     if not marker.exists():
         return False
@@ -185,7 +222,8 @@ def main() -> int:
             if missing:
                 archive = SourceArchive(into / ".apt", pins["release"])
                 for package in missing:
-                    fetch(package, pins["sources"][package], archive, into)
+                    pin = pins["sources"][package]
+                    (fetch_files if "only" in pin else fetch)(package, pin, archive, into)
         except FetchError as error:
             names = ", ".join(f"{pins['sources'][name]['override']}=FOLDER" for name in packages)
             print(f"fetch_source: {error}\n  With sources of your own: {names}", file=sys.stderr)

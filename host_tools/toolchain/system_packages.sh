@@ -3,7 +3,7 @@
 #
 #   system_packages.sh GROUP...     groups: base (everything else), bits32 (32-bit programs),
 #                                 peers (other Opus codecs, for the tests), node (for its tests),
-#                                 arm (a board's compiler, to measure size)
+#                                 arm, riscv, xtensa (compilers of the boards' CPUs), qemu (emulators)
 #
 # What is missing is found by trying each thing, so a compiler or Python that came from elsewhere
 # counts. Installs with root or sudo and says so; otherwise says what to install and fails.
@@ -31,6 +31,14 @@ have() {
     nodejs)       command -v node ;;
     gcc-arm-none-eabi) command -v arm-none-eabi-gcc ;;
     libnewlib-arm-none-eabi) echo '#include <string.h>' | arm-none-eabi-gcc -xc -c -o /dev/null - ;;
+    gcc-riscv64-unknown-elf) command -v riscv64-unknown-elf-gcc ;;
+    picolibc-riscv64-unknown-elf) echo '#include <string.h>' | riscv64-unknown-elf-gcc \
+      -march=rv32imac -mabi=ilp32 -specs=picolibc.specs -xc -c -o /dev/null - ;;
+    gcc-xtensa-lx106) command -v xtensa-lx106-elf-gcc ;;
+    picolibc-xtensa-lx106-elf) [ -e /usr/lib/xtensa-lx106-elf/include/string.h ] ;;
+    qemu-system-arm) command -v qemu-system-arm ;;
+    qemu-system-misc) command -v qemu-system-riscv32 ;;
+    qemu-user)    command -v qemu-xtensa ;;
     npm)          command -v npm ;;
     python3)      "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ;;
     python3-venv) "$python" -c 'import venv, ensurepip' ;;
@@ -46,7 +54,10 @@ packages_of() {
     peers)  echo libopus0 ffmpeg ;;
     node)   echo nodejs npm ;;
     arm)    echo gcc-arm-none-eabi libnewlib-arm-none-eabi ;;
-    *) echo "system_packages: unknown group $1 (base, bits32, peers, node, arm)" >&2; exit 2 ;;
+    riscv)  echo gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf ;;
+    xtensa) echo gcc-xtensa-lx106 picolibc-xtensa-lx106-elf ;;
+    qemu)   echo qemu-system-arm qemu-system-misc qemu-user ;;
+    *) echo "system_packages: unknown group $1 (base, bits32, peers, node, arm, riscv, xtensa, qemu)" >&2; exit 2 ;;
   esac
 }
 

@@ -30,6 +30,6 @@ $(LINKED): $(SRC) $(OPUS_CORE) $(BUILD)/$(MOD).config.h $(LIBOPUS_OUT)/libopus.a
 	$(ECHO) "LINK $@"
 	$(Q)for source in native/$(MODULE)/natmod.c $(OPUS_CORE); do \
 	  $(CROSS)gcc $(CFLAGS) -c $$source -o $(@D)/$$(basename $$source .c).part.o || exit 1; done
-	$(Q)$(CROSS)gcc $(CFLAGS_ARCH) -r -nostdlib -Wl,--gc-sections -Wl,-e,mpy_init -o $@ \
+	$(Q)$(CROSS)gcc $(filter-out -specs=%,$(CFLAGS_ARCH)) -r -nostdlib -Wl,--gc-sections -Wl,-e,mpy_init -o $@ \
 	  $(@D)/natmod.part.o $(patsubst %.c,$(@D)/%.part.o,$(notdir $(OPUS_CORE))) \
 	  $(LIBOPUS_OUT)/libopus.a $(shell $(CROSS)gcc $(CFLAGS_ARCH) --print-libgcc-file-name)

@@ -48,7 +48,7 @@ $(error BITS=$(BITS): say BITS=64 or BITS=32)
 endif
 
 .PHONY: help setup venv micropython natmods natmods-host native speech room call bench-call bench-codec bench-keystore fuzz \
-  test test-quick spec-coverage lint typecheck clean distclean
+  test test-quick soak spec-coverage lint typecheck clean distclean
 
 help: ## list the targets
 	@echo "callboard: make TARGET"
@@ -183,6 +183,9 @@ test: setup $(STAMPS)/packages-peers $(STAMPS)/improv ## everything CI runs: lin
 
 test-quick: setup ## unit tests only: no whole programs, nothing slow
 	@$(PYTEST) -m "not system and not slow" $(ARGS)
+
+soak: setup ## the long forms of the tests that have one; takes hours
+	@CALLBOARD_SOAK=1 $(PYTEST) -m soak $(ARGS)
 
 # Goes on where the last run ended: what it found is kept in build/fuzz/. FUZZ_SECONDS=3600 for an hour.
 fuzz: $(STAMPS)/native $(STAMPS)/venv-test ## fuzz the C cores with sanitizers for a minute

@@ -77,6 +77,12 @@ STREAM_AUDIO = 0
 STREAM_VIDEO = 1
 STREAM_AV = 2
 
+# iv_avt_video_res_type_e
+RES_HIGH = 0  # the main stream
+RES_STANDARD = 1
+RES_LOW = 2  # the sub-stream
+RES_PLAYBACK = 3
+
 # iv_sys_offline_status_type_e
 OFFLINE_NORMAL = 0
 OFFLINE_NETWORK = 1

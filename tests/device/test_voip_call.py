@@ -2,17 +2,40 @@
 
 from callboard import codes
 from callboard.errors import Busy
-from callboard.voip.call import CALLING, ENDING, IDLE, RINGING, TALKING, Call
+from callboard.voip.call import (
+    ANSWERING,
+    CALLING,
+    ENDING,
+    EVENTS,
+    IDLE,
+    INCOMING,
+    RINGING,
+    STATES,
+    TALKING,
+    Call,
+)
 from support import raises
 
-STATES = (IDLE, CALLING, RINGING, TALKING, ENDING)
+# The diagram of call.py, written down a second time: every event that has a place in a state.
+PLACES = {
+    IDLE: ("call", "invited"),
+    CALLING: ("ringing", "answered", "hang_up", "over"),
+    RINGING: ("answered", "hang_up", "over"),
+    INCOMING: ("answer", "hang_up", "over"),
+    ANSWERING: ("connected", "hang_up", "over"),
+    TALKING: ("hang_up", "over"),
+    ENDING: ("over",),
+}
 
 
 def in_state(state):
     """A call in `state`, and the list of (state, reason) it tells from then on."""
     told = []
     call = Call(lambda new, reason: told.append((new, reason)))
-    if state != IDLE:
+    if state in (INCOMING, ANSWERING):
+        call.invited("c1", "user1", 7, {})
+        assert state == INCOMING or call.accept()
+    elif state != IDLE:
         call.start("user1")
     if state in (RINGING, TALKING, ENDING):
         call.ringing("c1")
@@ -25,9 +48,20 @@ def in_state(state):
     return call, told
 
 
+# covers: V-07
+def test_the_table_has_every_place_and_no_other():
+    for state in STATES:
+        for event in EVENTS:
+            call, told = in_state(state)
+            assert call.can(event) == (event in PLACES[state]), (state, event)
+            assert call._step(event) == (event in PLACES[state])
+            assert len(told) == (1 if event in PLACES[state] else 0)
+            assert call.state == state or told == [(call.state, None)]
+
+
 # covers: V-29
 def test_only_idle_is_not_busy():
-    assert [in_state(state)[0].busy for state in STATES] == [False, True, True, True, True]
+    assert [state for state in STATES if not in_state(state)[0].busy] == [IDLE]
     for state in STATES[1:]:
         call, told = in_state(state)
         error = raises(Busy, call.start, "user2")
@@ -38,7 +72,7 @@ def test_only_idle_is_not_busy():
 def test_hang_up_in_every_state():
     for state in STATES:
         call, told = in_state(state)
-        happened = state in (CALLING, RINGING, TALKING)
+        happened = state not in (IDLE, ENDING)
         assert call.hang_up() == happened
         assert told == ([(ENDING, None)] if happened else [])
 
@@ -56,6 +90,8 @@ def test_answer_in_every_state():
         call, told = in_state(state)
         assert call.answer("c1", 9) == (state in (CALLING, RINGING))
         assert (call.visitor == 9) == (state in (CALLING, RINGING))
+        assert call.accept() == (state == INCOMING)
+        assert call.connected() == (state in (INCOMING, ANSWERING))
         assert call.answer("c2", 10) is False
 
 
@@ -64,6 +100,30 @@ def test_ringing_in_every_state():
         call, told = in_state(state)
         call.ringing("c1")
         assert told == ([(RINGING, None)] if state == CALLING else [])
+
+
+def test_invited_in_every_state():
+    """Only an own call that the relay does not know yet gives way."""
+    for state in STATES:
+        call, told = in_state(state)
+        if state in (IDLE, CALLING):
+            call.invited("c2", "user2", 5, {"name": "Ada"})
+            assert (call.state, call.call_id, call.visitor, call.caller) == (
+                INCOMING,
+                "c2",
+                5,
+                False,
+            )
+            ended = [] if state == IDLE else [(IDLE, codes.END_BUSY)]
+            assert told == ended + [(INCOMING, None)]
+            continue
+        error = raises(Busy, call.invited, "c2", "user2", 5, {})
+        assert error.code == codes.AVT_BUSY and call.state == state and told == []
+        assert call.call_id != "c2"
+    call, told = in_state(CALLING)
+    call.hang_up()  # before the relay has said which call it is
+    call.invited("c2", "user2", 5, {})
+    assert told == [(ENDING, None), (IDLE, codes.END_CANCELLED), (INCOMING, None)]
 
 
 def test_ended_call_is_not_mine_any_more():
@@ -81,6 +141,8 @@ def test_own_reason():
     for state, caller, reason in (
         (CALLING, True, codes.END_CANCELLED),
         (RINGING, True, codes.END_CANCELLED),
+        (INCOMING, False, codes.END_REJECTED),
+        (ANSWERING, False, codes.END_REJECTED),
         (TALKING, True, codes.END_HUNG_UP_BY_CALLER),
         (TALKING, False, codes.END_HUNG_UP_BY_CALLEE),
     ):

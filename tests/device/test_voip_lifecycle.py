@@ -359,11 +359,14 @@ async def test_wrong_properties_are_refused_and_named():
         await settle()
         assert answer[0].code == codes.INVALID_ARGUMENT
     assert bench.properties == [] and "dm.report" not in bench.relay.methods()
+    await bench.close()
 
     def refuse(properties):
         raise InvalidArgument("volume must be 0 to 10")
 
-    bench.client._on_set = refuse
+    bench = Bench()
+    bench.properties_set = refuse
+    await bench.init()
     answer = bench.push("dm.set", {"properties": {"volume": 99}})
     await settle()
     assert answer[0].message == "volume must be 0 to 10"
@@ -373,7 +376,7 @@ async def test_wrong_properties_are_refused_and_named():
 async def test_unknown_push_is_refused():
     bench = Bench()
     await bench.init()
-    for method in ("call.incoming", "nonsense", "room.event"):
+    for method in ("call.unheard_of", "nonsense", "room.event"):
         answer = bench.push(method)
         await settle()
         assert answer[0].code == codes.RPC_METHOD_NOT_FOUND, method

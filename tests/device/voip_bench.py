@@ -95,6 +95,7 @@ class Bench:
         self.seen = Recorder()
         self.reports = []
         self.properties = []
+        self.properties_set = self.properties.append
         self.calls = 0
         self.client = Client(
             clock=self.clock,
@@ -113,7 +114,7 @@ class Bench:
     def init_av(self):
         """As far as the level av."""
         self.client.init_system(CONFIG, self.seen)
-        self.client.init_data_model(self.properties.append)
+        self.client.init_data_model(self.properties_set)
         self.client.init_av(self.seen)
 
     async def init(self):
@@ -140,6 +141,37 @@ class Bench:
         call_id = await self.ring()
         self.push("call.answered", {"call_id": call_id, "visitor": VISITOR, "media": media()})
         await settle()
+        return call_id
+
+    def invite(self, call_id="i0001", **more):
+        """A phone calls; returns the list that gets the device's answer."""
+        params = {
+            "call_id": call_id,
+            "direction": "phone_to_device",
+            "state": "ringing",
+            "call_type": codes.CALL_TYPE_AUDIO,
+            "peer": {"open_id": "user1", "name": "Ada"},
+            "visitor": VISITOR,
+            "caller_camera": 0,
+            "callee_camera": 1,
+            "video_info": {},
+            "ring_ms": 60000,
+        }
+        params.update(more)
+        return self.push("call.incoming", params)
+
+    async def be_rung(self, call_id="i0001"):
+        """A phone calls and it rings here."""
+        answer = self.invite(call_id)
+        await settle()
+        assert answer == [{}] and self.client.call_state == "incoming"
+        return call_id
+
+    async def take(self, call_id="i0001"):
+        """A phone calls and this device answers."""
+        await self.be_rung(call_id)
+        self.relay.answers["call.answer"] = lambda params: {"media": media()}
+        assert await self.client.answer() is True
         return call_id
 
     def end(self, call_id, reason, by):

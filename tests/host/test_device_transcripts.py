@@ -171,7 +171,7 @@ async def serve(relay):
     return runner, f"http://127.0.0.1:{runner.addresses[0][1]}"
 
 
-@covers("V-05", "V-15", "V-30", "V-63", "M-06", "M-14", "M-38", "M-39")
+@covers("V-05", "V-15", "V-30", "V-60", "V-63", "M-06", "M-14", "M-38", "M-39")
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("transcript", SHOWN, ids=lambda transcript: transcript.name)
 async def test_the_device_keeps_to_the_transcript(transcript, python, tmp_path):

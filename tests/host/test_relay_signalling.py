@@ -180,7 +180,7 @@ async def test_a_broken_message_closes_with_4400(world, message):
 async def test_unknown_methods_and_notifications(world):
     device = await world.device()
     await device.send({"method": "media.keyframe", "params": {"feed_id": "f"}})
-    for method in ("no.such", "call.answer", "hello", "__class__"):
+    for method in ("no.such", "call.incoming", "hello", "__class__"):
         with pytest.raises(Refusal) as refusal:
             await device.request(method)
         assert refusal.value.code == codes.RPC_METHOD_NOT_FOUND

@@ -4,6 +4,7 @@ import pytest
 
 from callboard import codes
 from callboard_host.relay.refusal import Refused
+from support.covers import covers
 from support.engine_world import EngineWorld, details, device, user
 
 BELL, ADA, BOB, GATE = device("bell"), user("ada"), user("bob"), device("gate")
@@ -30,6 +31,10 @@ def talking(world):
     world.answer(ADA, call_id)
     world.take(BELL)
     return call_id
+
+
+# who calls whom: every ending is the same in both directions
+BOTH = pytest.mark.parametrize(("caller", "callee"), [(BELL, ADA), (ADA, BELL)])
 
 
 def is_over(world, call_id):
@@ -279,3 +284,92 @@ def test_a_client_that_is_not_connected_cannot_call(world):
     with pytest.raises(Refused) as refused:
         world.engine.call("device:ghost", ADA, details(), 0)
     assert refused.value.code == codes.NOT_INITIALISED
+
+
+@covers("V-60")
+@BOTH
+@pytest.mark.parametrize("end", ["caller", "callee", "reject", "cancel", "timeout", "lost"])
+def test_every_ending_in_both_directions(world, caller, callee, end):
+    call_id = world.call(caller, callee)
+    world.rings(call_id)
+    assert world.results[call_id] == "ringing"
+    if end in ("caller", "callee", "lost"):
+        world.answer(callee, call_id)
+        assert len(world.routes) == 2
+    world.take(caller), world.take(callee)
+    if end == "reject":
+        world.run(world.engine.reject(callee.key, call_id, world.now_ms))
+    elif end == "timeout":
+        world.advance(60_000)
+    elif end == "lost":
+        world.disconnect(callee)
+        world.advance(15_000)
+    else:
+        world.hang_up(callee if end == "callee" else caller, call_id)
+    expected = {
+        "caller": ("hung_up_by_caller", "caller"),
+        "callee": ("hung_up_by_callee", "callee"),
+        "reject": ("rejected", "callee"),
+        "cancel": ("cancelled", "caller"),
+        "timeout": ("timeout", "network"),
+        "lost": ("aborted", "network"),
+    }[end]
+    assert world.ended(caller) == [expected]
+    assert world.ended(callee) == ([] if end == "lost" else [expected])
+    assert not world.feeds and not world.routes and not world.engine._state.calls
+
+
+@covers("V-60")
+def test_the_device_knows_its_visitor_from_the_beginning(world):
+    call_id = world.call(ADA, BELL)
+    ((method, params),) = world.take(BELL)
+    assert method == "call.incoming"
+    assert (params["direction"], params["peer"]) == ("phone_to_device", {"open_id": "o1"})
+    visitor = params["visitor"]
+    assert 0 <= visitor < 2**31
+    world.rings(call_id)
+    media = world.answer(BELL, call_id)
+    ((method, params),) = world.take(ADA)
+    assert method == "call.answered" and "visitor" not in params
+    assert params["media"] == {"send": media["receive"], "receive": media["send"]}
+    assert world.connect(BELL)["visitor"] == visitor  # a new session is told, too
+    assert "visitor" not in world.connect(ADA)
+
+
+@covers("V-33")
+@pytest.mark.parametrize("step", ["invited", "ringing", "talking"])
+def test_crossing_calls_leave_the_first_and_refuse_the_second(world, step):
+    call_id = world.call(ADA, BELL)
+    if step != "invited":
+        world.rings(call_id)
+    if step == "talking":
+        world.answer(BELL, call_id)
+    with pytest.raises(Refused) as refused:
+        world.call(BELL, ADA)
+    assert refused.value.code == codes.AVT_BUSY
+    wanted = "hang up first" if step == "talking" else "is calling you: answer"
+    assert wanted in refused.value.message
+    if step != "talking":
+        world.answer(BELL, call_id)  # the refused one answers, as the sentence says
+    assert list(world.engine._state.calls) == [call_id]
+
+
+@covers("V-33")
+def test_two_devices_that_call_one_phone_at_once(world):
+    first = world.call(BELL, ADA)
+    with pytest.raises(Refused) as refused:
+        world.call(GATE, ADA)
+    assert refused.value.code == codes.AVT_BUSY
+    world.hang_up(BELL, first)
+    assert world.call(GATE, ADA)  # who waited may call now
+
+
+@covers("V-60")
+def test_a_device_that_cannot_be_reached_or_does_not_ring(world):
+    call_id = world.call(BOB, device("offline"))
+    world.advance(10_000)
+    assert world.results[call_id] == codes.TIMEOUT
+    for code, expected in ((codes.AVT_BUSY, codes.AVT_BUSY), (-32601, codes.TIMEOUT)):
+        call_id = world.call(BOB, GATE)
+        world.run(world.engine.invitation_refused(call_id, code, "no"))
+        assert world.results[call_id] == expected

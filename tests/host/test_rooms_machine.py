@@ -75,11 +75,34 @@ class Machine(RuleBasedStateMachine):
     def advance(self, ms):
         self.world.advance(ms)
 
-    @rule(caller=st.sampled_from(DEVICES), callee=WHO)
+    @rule(caller=WHO, callee=WHO)
     def call(self, caller, callee):
-        result = self.act("call", caller.key, callee, details(), self.world.now_ms)
+        """In every direction; refused only for a reason that can be seen."""
+        free = self.may_call(caller, callee)
+        wanted = details(caller=caller)
+        result = self.act("call", caller.key, callee, wanted, self.world.now_ms)
+        assert (result is not None) == free
         if result:
             self.started[result["call_id"]] = (caller.key, callee.key)
+
+    @rule(one=WHO, other=WHO)
+    def cross(self, one, other):
+        """Both call each other at the same moment: the first is made, the second is refused."""
+        self.call(one, other)
+        self.call(other, one)
+        between = [
+            call
+            for call in self.state.calls.values()
+            if {call.caller, call.callee} == {one.key, other.key}
+        ]
+        assert len(between) <= 1
+
+    def may_call(self, caller, callee):
+        """Whether the rules of PROTOCOL.md §4 let this call begin."""
+        in_calls = {key for c in self.state.calls.values() for key in (c.caller, c.callee)}
+        busy = in_calls & {caller.key, callee.key}
+        full = len(self.state.rooms) >= self.world.engine.limits.rooms
+        return caller.key in self.world.present and caller is not callee and not busy and not full
 
     @rule(data=st.data(), code=st.sampled_from([0, 0, 0, -30003]))
     def acknowledge(self, data, code):
@@ -249,7 +272,8 @@ def test_long_random_walks(seed):
         lambda: machine.connect(who(), flag(), codecs()): 4,
         lambda: machine.lose(who(), source.random() < 0.2): 1,
         lambda: machine.advance(source.choice([1, 100, 5_000, 20_000])): 1,
-        lambda: machine.call(source.choice(DEVICES), who()): 4,
+        lambda: machine.call(who(), who()): 4,
+        lambda: machine.cross(who(), who()): 1,
         lambda: machine.acknowledge(source, source.choice([0, 0, 0, -30003])): 4,
         lambda: machine.in_call(source, source.choice(answers), codecs()): 8,
         lambda: machine.create(who(), flag()): 2,

@@ -3,6 +3,7 @@
 import random
 
 from callboard_host.relay.rooms import (
+    PHONE_TO_DEVICE,
     CallDetails,
     CallFailed,
     CallRinging,
@@ -30,9 +31,17 @@ def user(name):
     return Identity(f"user:{name}", f"user_{name}", "user")
 
 
-def details(call_type=2):
-    """A call as the voip face makes it."""
-    return CallDetails(call_type, {"sn": "SN1"}, {"open_id": "o1"}, extra={"flavour": 0})
+def details(call_type=2, caller=None):
+    """A call as the voip face makes it; `caller`: who calls, a device unless a user is given."""
+    a_device, a_user = {"sn": "SN1"}, {"open_id": "o1"}
+    if caller is not None and caller.role == "user":
+        return CallDetails(call_type, a_user, a_device, 7, PHONE_TO_DEVICE)
+    return CallDetails(call_type, a_device, a_user, 7, extra={"flavour": 0})
+
+
+def check_visitor(to, params):
+    """The visitor's number is for devices, and only for them (PROTOCOL.md §4)."""
+    assert ("visitor" in params) == to.startswith("device:"), params
 
 
 class EngineWorld:
@@ -60,9 +69,12 @@ class EngineWorld:
             case Push(to, method, params):
                 assert to in self.present, effect
                 self.pushes[to].append((method, params))
+                if method == "call.answered":
+                    check_visitor(to, params)
             case Invite(to, call_id, params):
                 assert to in self.present, effect
                 self.invites.append((to, call_id))
+                check_visitor(to, params)
                 self.pushes[to].append(("call.incoming", params))
             case CallRinging(_, call_id, _result):
                 assert call_id not in self.results, "voip.call is answered once"
@@ -116,15 +128,16 @@ class EngineWorld:
 
     def call(self, caller, callee, call_type=2):
         """voip.call; returns the call id."""
-        outcome = self.engine.call(caller.key, callee, details(call_type), self.now_ms)
+        wanted = details(call_type, caller)
+        outcome = self.engine.call(caller.key, callee, wanted, self.now_ms)
         return self.run(outcome)["call_id"]
 
     def rings(self, call_id):
-        """The phone acknowledges the invitation."""
+        """The callee's end acknowledges the invitation."""
         self.run(self.engine.invitation_delivered(call_id, self.now_ms))
 
     def answer(self, callee, call_id, codecs=("pcmu",)):
-        """The phone answers; returns its media description."""
+        """The callee answers; returns its media description."""
         return self.run(self.engine.answer(callee.key, call_id, codecs, self.now_ms))["media"]
 
     def hang_up(self, who, call_id):

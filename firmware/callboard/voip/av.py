@@ -12,82 +12,19 @@ import asyncio
 import gc
 
 from .. import codes
-from ..core.events import Fanout
 from ..errors import InvalidArgument, ProtocolError, WrongOrder
+from .callbacks import AV_CALLBACKS, listen
 
 CHANNEL = 0  # a device has one camera at most: its channel is 0 (000 §3)
-RES_TYPE = 0  # iv_avt_video_res_type_e: the main stream
-CALLBACKS = (
-    "on_get_av_enc_info",
-    "on_start_real_play",
-    "on_stop_real_play",
-    "on_start_recv_stream",
-    "on_recv_stream",
-    "on_stop_recv_stream",
-    "on_notify",
-    "on_recv_command",
-    "on_call_state",
-    "on_call_stats",
-)
-
-
-class AvCallbacks:
-    """What an application may override; any object with some of these methods will do.
-
-    All must be quick: one that takes 20 ms or longer is reported. `visitor` names the far end,
-    `channel` the camera (0), `video_res_type` the stream kind (0, the main stream), `stream_type`
-    is of codes.STREAM_*.
-    """
-
-    def on_get_av_enc_info(self, visitor, channel, video_res_type, info, args):
-        """Before a stream starts; `info` {"codec", "rate", "clock_rate", "channels", "frame_ms"}:
-        "opus" or "pcmu", Hz of PCM and of RTP's clock.
-        """
-
-    def on_start_real_play(self, visitor, channel, video_res_type, args):
-        """Media may be sent from now on; `args` {"call_type"}. Once per request."""
-
-    def on_stop_real_play(self, visitor, channel, video_res_type):
-        """Stop sending. Once for each on_start_real_play."""
-
-    def on_start_recv_stream(self, visitor, channel, stream_type, info):
-        """The first frame of the far end's stream is here; `info` as above."""
-
-    def on_recv_stream(self, visitor, channel, stream_type, buf, off, n, frame_index):
-        """One frame's payload, buf[off:off+n], valid only now. Not with microphone and speaker."""
-
-    def on_stop_recv_stream(self, visitor, channel, stream_type):
-        """The far end's stream is over. Once."""
-
-    def on_notify(self, event, visitor, channel, stream_type):
-        """codes.EVENT_*: EVENT_P2P_PEER_READY allows calls."""
-
-    def on_recv_command(self, command, visitor, video_res_type, args):
-        """codes.COMMAND_*; for calls `args` is {"reason"}.
-
-        With COMMAND_USER_DEFINE somebody asks for `args`: change the dict, what is then in it is
-        the answer (text, integers, booleans, None, lists, dicts); raise CallboardError to refuse.
-        """
-
-    def on_call_state(self, state, reason):
-        """Ours, not of the documents: "calling", "ringing", "talking", "ending", "idle".
-
-        With "idle", `reason` is one of codes.END_REASONS, or None when the call was refused.
-        """
-
-    def on_call_stats(self, stats):
-        """Ours, too: the figures of a call that was answered, once its devices are released.
-
-        As of media.pipeline.AudioSession.stats(); of frames and packets only without devices.
-        """
+RES_TYPE = codes.RES_HIGH  # the main stream
 
 
 class Av:
     """The av module of a Client.
 
-    Arguments: `clock`; `callbacks` an object with methods of CALLBACKS; `microphone` and `speaker`
-    devices of media.devices, both or none; `report(what, error)`; `codecs`, names of PROTOCOL.md
-    §4, None: with devices all that are here, without only "pcmu".
+    Arguments: `clock`; `callbacks` an object with methods of AV_CALLBACKS; `microphone` and
+    `speaker` devices of media.devices, both or none; `report(what, error)`; `codecs`, names of
+    PROTOCOL.md §4, None: with devices all that are here, without only "pcmu".
 
     `codecs`: the names of those that are here, best first. `mute`: the far end hears nothing; it
     stays from call to call.
@@ -102,11 +39,7 @@ class Av:
         self._clock = clock
         self._microphone = microphone
         self._speaker = speaker
-        self._events = Fanout(clock, report=self._callback_report)
-        for name in CALLBACKS:
-            callback = getattr(callbacks, name, None)
-            if callback is not None:
-                self._events.on(name, callback)
+        self._events = listen(clock, callbacks, AV_CALLBACKS, self._report)
         self._session = None
         self._task = None
         self._stopped = asyncio.Event()
@@ -157,11 +90,11 @@ class Av:
         return {"send": session.send_level, "receive": session.receive_level}
 
     def emit(self, name, *args):
-        """Call the application's callback `name`; a failing or slow one is reported."""
-        return self._events.emit(name, *args)
+        """Call the application's callback `name`; a failing or slow one is reported.
 
-    def _callback_report(self, name, callback, elapsed_ms, error):
-        self._report("callback", error or "%s took %d ms" % (name, elapsed_ms))
+        Returns the error that it raised, or None.
+        """
+        return self._events.emit(name, *args)
 
     @property
     def running(self):

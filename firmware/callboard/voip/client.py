@@ -9,42 +9,32 @@
         await client.register(ticket)
     ...                                     # on_notify(EVENT_P2P_PEER_READY)
     await client.call(open_id)              # returns when the phone rings
+    await client.wait_call("talking", "idle")
     await client.hang_up()
+    ...                                     # on_recv_command(COMMAND_CALL_INCOMING): a phone calls
+    await client.answer()                   # or reject()
 
 The documents' names are mapped to these in firmware/README.md.
 """
 
 from .. import codes, keystore, port
-from ..core.events import Fanout
-from ..errors import InvalidArgument, NotRegistered, RemoteError, WrongOrder
+from ..errors import NotRegistered, WrongOrder
 from ..net.url import parse
 from ..rooms import Rooms
-from ..signalling import hello
-from ..signalling.link import Link
-from .av import CHANNEL, Av
-from .caller import Caller
+from . import call as calls
+from .av import Av
+from .call_params import call_params
+from .callbacks import DEVICE_CALLBACKS, listen
 from .data_model import check_properties
-from .identity import Identity, is_word
+from .identity import Identity
 from .lifecycle import Lifecycle
+from .line import Line
 from .messages import Messages
+from .network_time import NetworkTime
 from .registration import Registration
 
 CONNECT_MS = 20000
-OPEN_ID_MAX = 64
-DEVICE_CALLBACKS = ("on_online", "on_offline", "on_module_status")
-
-
-class DeviceCallbacks:
-    """What an application may override; any object with some of these methods will do."""
-
-    def on_online(self, time_ms):
-        """The relay is there; its time in ms since 1970."""
-
-    def on_offline(self, status):
-        """The connection is gone; codes.OFFLINE_*. It comes back by itself unless stopped."""
-
-    def on_module_status(self, mask):
-        """Services of the relay that are on: codes.MODULE_*, or'ed."""
+WAIT_MS = 120000  # longer than a phone rings
 
 
 class Client:
@@ -62,21 +52,19 @@ class Client:
         report=None,
     ):
         self._clock = clock or port.CLOCK
-        self._connect = connect
         self._post = post or _http_post
         self._random = random or port.random_bytes
-        self._set_time = set_time or port.set_epoch_ms
         self._report = report or _nothing
-        self._steps = Lifecycle()
-        self._pushes = {
-            "dm.set": self._dm_set,
-            "voip.module_status": self._module_status,
-            "voip.peer_ready": self._peer_ready,
+        self._tools = {
+            "clock": self._clock,
+            "connect": connect,
+            "random": self._random,
+            "set_time": set_time or port.set_epoch_ms,
+            "report": self._report,
         }
-        self._config = self._events = self._on_set = self._av = None
-        self._identity = self._registration = self._link = self._caller = self._rooms = None
-        self._ready = False
-        self._modules = None
+        self._steps = Lifecycle()
+        self._config = self._events = self._time = self._on_set = self._av = None
+        self._identity = self._registration = self._line = None
 
     @property
     def level(self):
@@ -86,18 +74,29 @@ class Client:
     # --- system ---
 
     def init_system(self, config, callbacks=None):
-        """First step. `config`: {"relay_url": "https://…", "tls": context or None}."""
+        """First step. `config`: {"relay_url": "https://…", "tls": context or None, "presence":
+        False for a device without on_online and on_offline (FEATURE_DM_CONFIG_USE_MQTT off)}.
+        """
         self._steps.check("init_system")
         parse(config.get("relay_url"))
         self._config = config
-        self._events = _listen(self._clock, callbacks, DEVICE_CALLBACKS, self._report)
+        self._time = NetworkTime(self._clock)
+        self._events = listen(self._clock, callbacks, DEVICE_CALLBACKS, self._report)
         self._steps.done("init_system")
 
     def exit_system(self):
         """Last step."""
         self._steps.check("exit_system")
-        self._config = self._events = None
+        self._config = self._events = self._time = None
         self._steps.done("exit_system")
+
+    def time_ms(self):
+        """Milliseconds since 1970 by the relay's clock (iv_sys_get_time); before it was reached
+        the board's own. WrongOrder before init_system.
+        """
+        if self._time is None:
+            raise WrongOrder("time_ms needs level system; this is " + self.level)
+        return self._time.now_ms()
 
     # --- data model ---
 
@@ -119,13 +118,7 @@ class Client:
         """Tell the relay `properties`: names to text, integer, boolean, or None to delete."""
         self._steps.check("report")
         check_properties(properties)
-        await self._online_link().request("dm.report", {"properties": properties})
-
-    def _dm_set(self, params):
-        properties = check_properties(params.get("properties"))
-        if self._on_set is None:
-            raise InvalidArgument("this device has no properties to set")
-        self._on_set(properties)
+        await self._online().link.request("dm.report", {"properties": properties})
 
     # --- audio and video ---
 
@@ -190,22 +183,20 @@ class Client:
         self._identity = identity
         self._registration = Registration(store, self._post, url, tls, self._random)
         if self._registration.is_registered():
-            self._start_link()
+            self._start()
             try:
-                await self._link.wait_online(timeout_ms)
-            except (
-                BaseException
-            ):  # also when cancelled: nothing may go on behind the caller's back
-                await self._stop_link()
+                await self._line.link.wait_online(timeout_ms)
+            except BaseException:  # cancelled, too: nothing may go on behind the caller's back
+                await self._stop()
                 raise
         self._steps.done("init_voip")
 
     async def exit_voip(self):
         """Undo init_voip: a call is hung up, the connection closed."""
         self._steps.check("exit_voip")
-        if self._caller is not None:
-            await self._caller.hang_up()
-        await self._stop_link()
+        if self._line is not None:
+            await self._line.caller.hang_up()
+        await self._stop()
         self._steps.done("exit_voip")
 
     def is_registered(self):
@@ -220,23 +211,28 @@ class Client:
         """
         self._steps.check("register")
         await self._registration.register(self._identity, ticket)
-        if self._link is None:
-            self._start_link()
+        if self._line is None:
+            self._start()
 
     @property
     def ready(self):
         """True once the relay said that calls may be made (EVENT_P2P_PEER_READY)."""
-        return self._ready
+        return self._line is not None and self._line.ready
 
     @property
     def online(self):
         """True while the connection to the relay stands."""
-        return self._link is not None and self._link.online
+        return self._line is not None and self._line.link.online
 
     @property
     def call_state(self):
-        """ "idle", "calling", "ringing", "talking" or "ending"."""
-        return self._caller.call.state if self._caller is not None else "idle"
+        """One of voip.call.STATES: "idle", "calling", "ringing", "incoming", …"""
+        return self._line.caller.call.state if self._line is not None else calls.IDLE
+
+    @property
+    def invitation(self):
+        """Who calls, while a call rings here: the `args` of COMMAND_CALL_INCOMING, or None."""
+        return self._line.caller.call.invitation if self._line is not None else None
 
     async def call(
         self,
@@ -255,170 +251,88 @@ class Client:
         RemoteError with one of the documented codes, NetworkError, TimedOut.
         """
         self._steps.check("call")
-        params = _call_params(open_id, call_type, caller_camera, callee_camera, video_info)
+        params = call_params(open_id, call_type, caller_camera, callee_camera, video_info)
         if voip_token is not None:
             params["voip_token"] = voip_token
         if prepared is not None:
             params["group_id"], params["voip_id"] = prepared
-        link = self._online_link()
-        if self._caller.call.busy:
-            self._caller.call.start(open_id)  # raises Busy
-        if not self._ready or not link.has_session:
+        line = self._online()
+        line.caller.call.check_free()
+        if not line.ready or not line.link.has_session:
             raise WrongOrder("calls are possible after EVENT_P2P_PEER_READY")
-        return await self._caller.begin(params)
+        return await line.caller.begin(params)
+
+    async def answer(self):
+        """Take the call that rings here. True when both are connected; False when it was over.
+
+        Raises WrongOrder when none rings; RemoteError, NetworkError: the call is over then.
+        """
+        self._steps.check("answer")
+        return await self._online().caller.answer()
+
+    async def reject(self):
+        """Refuse the call that rings here. Raises WrongOrder when none does."""
+        self._steps.check("reject")
+        await self._online().caller.reject()
 
     async def hang_up(self):
         """End the call (doWxCloudVoipHangUp); nothing happens when there is none."""
         self._steps.check("hang_up")
-        if self._caller is not None:
-            await self._caller.hang_up()
+        if self._line is not None:
+            await self._line.caller.hang_up()
+
+    async def wait_call(self, *states, timeout_ms=WAIT_MS):
+        """Wait until the call is in one of `states`; returns (state, reason).
+
+        `reason`: why it ended, one of codes.END_REASONS, with "idle". Raises TimedOut.
+        """
+        self._steps.check("wait_call")
+        return await self._online().caller.wait(states, timeout_ms)
 
     def is_busy(self):
         """1 while a call rings or runs, 0 otherwise (isWxCloudVoipBusy)."""
         self._steps.check("is_busy")
-        return 1 if self._caller is not None and self._caller.call.busy else 0
+        return 1 if self.call_state != calls.IDLE else 0
 
     async def send_notice(self, open_id, notice):
         """Tell a user something (sendMsgNotice); see messages.Messages.send_notice."""
         self._steps.check("send_notice")
-        return await Messages(self._online_link(), self._av).send_notice(open_id, notice)
+        return await Messages(self._online().link, self._av).send_notice(open_id, notice)
 
     async def send_command(self, open_id, args):
         """Ask a user's phone something; see messages.Messages.send_command."""
         self._steps.check("send_command")
-        return await Messages(self._online_link(), self._av).send_command(open_id, args)
+        return await Messages(self._online().link, self._av).send_command(open_id, args)
 
     def rooms(self, on_event=None):
         """The Rooms of this device's connection; `on_event` as there."""
         self._steps.check("rooms")
-        self._rooms = Rooms(self._online_link(), on_event)
-        return self._rooms
+        line = self._online()
+        rooms = Rooms(line.link, on_event)
+        line.pushes["room.event"] = rooms.event
+        return rooms
 
-    # --- the link ---
+    # --- the line ---
 
-    def _online_link(self):
-        if self._link is None:
+    def _online(self):
+        if self._line is None:
             raise NotRegistered("the device has no key: register it with a ticket")
-        return self._link
+        return self._line
 
-    def _start_link(self):
-        identity = self._identity
-        self._link = Link(
-            hello.socket_url(self._config["relay_url"], "device"),
-            hello.DeviceHello(
-                self._registration.key(),
-                identity.model_id,
-                identity.sn,
-                identity.wxa_appid,
-                identity.flavour,
-                self._av.codecs,
-            ),
-            tls=self._config.get("tls"),
-            clock=self._clock,
-            on_request=self._pushed,
-            on_online=self._came_online,
-            on_offline=self._went_offline,
-            on_lost=self._session_lost,
-            on_media=self._av.receive,
-            random=self._random,
-            connect=self._connect,
-            set_time=self._set_time,
-            report=self._report,
-        )
-        self._caller = Caller(self._link, self._av, self._report)
-        self._pushes["command"] = Messages(self._link, self._av).command
-        self._pushes["call.answered"] = self._caller.answered
-        self._pushes["call.ended"] = self._caller.ended
-        self._link.start()
+    def _start(self):
+        key = self._registration.key()
+        parts = self._av, self._events, self._on_set, self._time, self._tools
+        self._line = Line(self._config, self._identity, key, *parts)
+        self._line.link.start()
 
-    async def _stop_link(self):
-        link, self._link = self._link, None
-        if link is not None:
-            await link.stop()
-            await self._av.wait_stopped()
-        self._caller = self._rooms = None
-        self._modules = None
-        self._ready = False
-
-    def _came_online(self, answer):
-        self._events.emit("on_online", answer["time_ms"])
-        self._module_status(answer)
-        foreign = answer.get("call")
-        if foreign is not None and not answer["resumed"]:
-            self._caller.end_foreign(str(foreign.get("call_id")))
-
-    def _went_offline(self, status, error):
-        self._events.emit("on_offline", status)
-
-    def _session_lost(self):
-        if self._ready:
-            self._ready = False
-            self._notify(codes.EVENT_P2P_PEER_LOST)
-        self._caller.lost()
-
-    # --- what the relay pushes ---
-
-    def _pushed(self, method, params):
-        handler = self._pushes.get(method)
-        if handler is None and method == "room.event" and self._rooms is not None:
-            handler = self._rooms.event
-        if handler is None:
-            raise RemoteError("this device does not know %s" % method, codes.RPC_METHOD_NOT_FOUND)
-        return handler(params)
-
-    def _module_status(self, params):
-        modules = params.get("modules")
-        if not isinstance(modules, int) or isinstance(modules, bool) or modules < 0:
-            raise InvalidArgument("modules must be a bit mask")
-        if modules != self._modules:
-            self._modules = modules
-            self._events.emit("on_module_status", modules)
-
-    def _peer_ready(self, params):
-        self._ready = True
-        self._notify(codes.EVENT_P2P_PEER_READY)
-
-    def _notify(self, event):
-        self._av.emit("on_notify", event, 0, CHANNEL, codes.STREAM_AV)
+    async def _stop(self):
+        line, self._line = self._line, None
+        if line is not None:
+            await line.stop()
 
 
 def _nothing(*_):
     pass
-
-
-def _listen(clock, callbacks, names, report):
-    """A Fanout to the methods of `callbacks` that are among `names`."""
-    events = Fanout(
-        clock,
-        report=lambda name, callback, ms, error: report(
-            "callback", error or "%s: %d ms" % (name, ms)
-        ),
-    )
-    for name in names:
-        callback = getattr(callbacks, name, None)
-        if callback is not None:
-            events.on(name, callback)
-    return events
-
-
-def _call_params(open_id, call_type, caller_camera, callee_camera, video_info):
-    if not is_word(open_id) or len(open_id) > OPEN_ID_MAX:
-        text = "open_id must be 1 to %d characters of A-Z a-z 0-9 _ -" % OPEN_ID_MAX
-        raise InvalidArgument(text, codes.CALL_OPEN_ID_INVALID)
-    if call_type not in (codes.CALL_TYPE_VIDEO, codes.CALL_TYPE_AUDIO):
-        raise InvalidArgument("call_type must be 1 video or 2 audio")
-    for name, value in (("caller_camera", caller_camera), ("callee_camera", callee_camera)):
-        if value not in (0, 1):
-            raise InvalidArgument("%s must be 0 or 1" % name)
-    if video_info is not None and not isinstance(video_info, dict):
-        raise InvalidArgument("video_info must be a dict")
-    return {
-        "open_id": open_id,
-        "call_type": call_type,
-        "caller_camera": int(caller_camera),
-        "callee_camera": int(callee_camera),
-        "video_info": video_info or {},
-    }
 
 
 async def _http_post(url, **options):

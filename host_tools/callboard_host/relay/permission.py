@@ -13,11 +13,10 @@ from callboard import codes
 
 from . import fields
 from .refusal import Refused
+from .rooms import DEVICE_TO_PHONE, PHONE_TO_DEVICE
 from .tokens import token_hash
 from .transaction import App, Device, Transaction, User, VoipToken
 
-DEVICE_TO_PHONE = "device_to_phone"
-PHONE_TO_DEVICE = "phone_to_device"
 CAMPUS = "campus"
 TOKEN_KINDS = (DEVICE_TO_PHONE, PHONE_TO_DEVICE, CAMPUS)
 

@@ -34,6 +34,7 @@ class Device:
             self.events.append("ready")
 
     def on_recv_command(self, command, visitor, video_res_type, args):
+        self.events.append(command)
         if command == codes.COMMAND_USER_DEFINE:
             args["sum"] = sum(args.pop("add"))
             self.events.append("command")
@@ -106,6 +107,50 @@ async def resume(device):
     await device.seen("online", 3)
 
 
+async def take(device):
+    """A phone calls; this device answers. True unless the phone has hung up by then."""
+    await device.start()
+    await device.seen("incoming")
+    return await device.client.answer()
+
+
+async def phone_calls(device):
+    assert await take(device)
+    await device.client.hang_up()
+
+
+async def phone_hangs_up(device):
+    await take(device)
+    await device.seen("idle")
+    assert device.events[-1] == "idle" and "answering" in device.events
+
+
+async def device_rejects(device):
+    await device.start()
+    await device.seen("incoming")
+    await device.client.reject()
+
+
+async def phone_gives_up(device):
+    await device.start()
+    await device.seen("idle")
+    expected = ["incoming", codes.COMMAND_CALL_INCOMING, codes.COMMAND_CALL_CANCEL, "idle"]
+    assert device.events[-4:] == expected
+
+
+async def crossing_calls(device):
+    """Both call at the same moment: ours is refused, theirs rings and is answered."""
+    await device.start()
+    try:
+        await device.call()
+        raise AssertionError("our call was made")
+    except CallboardError as error:
+        assert error.code == codes.AVT_BUSY
+    await device.seen("incoming")
+    await device.client.answer()
+    await device.seen("idle", 2)
+
+
 async def room(device):
     await device.start()
     await device.seen("ready")
@@ -158,6 +203,11 @@ SCENARIOS = {
     "busy": one_call,
     "resume": resume,
     "room": room,
+    "phone calls": phone_calls,
+    "phone calls and hangs up": phone_hangs_up,
+    "device rejects": device_rejects,
+    "phone gives up": phone_gives_up,
+    "crossing calls": crossing_calls,
 }
 
 

@@ -1,6 +1,5 @@
 """Notices and commands between devices and phones (000 §3: sendMsgNotice, onRecvCommand)."""
 
-import hashlib
 import json
 import os
 from typing import Any
@@ -10,9 +9,10 @@ from callboard import codes
 from .. import fields, permission
 from ..auth import DEVICE, USER, device_identity, user_identity
 from ..core import Core, Methods, Result
+from ..peers import device_peer, user_peer, visitor_of
 from ..refusal import Refused
 from ..session import Session
-from ..transaction import Device, Notice, User
+from ..transaction import Notice
 
 NOTICE_BYTES = 2_048
 COMMAND_BYTES = 4_096
@@ -102,9 +102,9 @@ async def send_command(core: Core, session: Session, request_id: int, params: An
             device = await permission.find_device(tx, user, params)
         await permission.check_relation(tx, device, user)
     if client.device is not None:
-        to, sender = user_identity(user.open_id).key, _device_peer(device)
+        to, sender = user_identity(user.open_id).key, device_peer(device)
     else:
-        to, sender = device_identity(device.model_id, device.sn).key, _user_peer(user)
+        to, sender = device_identity(device.model_id, device.sn).key, user_peer(user)
     pushed: dict[str, Any] = {"peer": sender, "args": args}
     if client.user is not None:
         pushed["visitor"] = visitor_of(user)
@@ -123,21 +123,6 @@ async def _forward(
         session.peer.respond_error(request_id, error.code, error.message)
     else:
         session.peer.respond(request_id, {"args": answer})
-
-
-def visitor_of(user: User) -> int:
-    """The number that names a user in a device's callbacks (000 §3: visitor), always the same."""
-    digest = hashlib.sha256(b"visitor\n" + user.open_id.encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1 or 1
-
-
-def _device_peer(device: Device) -> dict[str, Any]:
-    name = device.name or device.sn
-    return {"model_id": device.model_id, "sn": device.sn, "name": name}
-
-
-def _user_peer(user: User) -> dict[str, Any]:
-    return {"open_id": user.open_id, "name": user.name}
 
 
 def _check_rate(core: Core, session: Session) -> None:

@@ -5,36 +5,37 @@ from typing import Any
 from callboard import codes
 
 from .. import fields
-from ..auth import DEVICE, USER, user_identity
+from ..auth import DEVICE, USER, device_identity, user_identity
 from ..core import Core, Methods, Result
-from ..permission import DEVICE_TO_PHONE, CallWish, check_call, find_user
+from ..peers import device_peer, user_peer, visitor_of
+from ..permission import CallWish, check_call, find_device, find_user
 from ..refusal import Refused
-from ..rooms import CallDetails
+from ..rooms import DEVICE_TO_PHONE, PHONE_TO_DEVICE, CallDetails, Identity
 from ..session import Session
-from ..transaction import Device, User
+from ..transaction import Device
 
 CODECS = 8  # names in call.answer
 
 
 def register(methods: Methods) -> None:
     """Add this face's requests."""
-    methods.add("voip.call", (DEVICE,), call)
-    methods.add("call.answer", (USER,), answer)
-    methods.add("call.reject", (USER,), reject)
+    methods.add("voip.call", (DEVICE, USER), call)
+    methods.add("call.answer", (DEVICE, USER), answer)
+    methods.add("call.reject", (DEVICE, USER), reject)
     methods.add("call.hang_up", (DEVICE, USER), hang_up)
 
 
 async def call(core: Core, session: Session, request_id: int, params: dict[str, Any]) -> Result:
-    """Ring a user. Answered when the phone rings, or when it will not."""
-    device = session.client.device
-    assert device is not None  # the registry lets only devices in
-    details = _parse_call(params, device, session.client.flavour)
-    _check_own_ids(params, device)
-    user = await _callable_user(core, device, session.client.flavour, params)
-    group_id = _reservation(core, device, user, params)
-    details = _with_callee(details, user)
-    now_ms = core.clock.monotonic_ms()
-    outcome = core.hub.engine.call(session.key, user_identity(user.open_id), details, now_ms)
+    """Ring a user, or a device. Answered when it rings, or when it will not."""
+    if session.client.device is not None:
+        callee, details = await _of_device(core, session.client.device, session, params)
+    else:
+        callee, details = await _of_user(core, session, params)
+    group_id = None
+    if session.client.device is not None:
+        whom = details.callee_peer["open_id"]
+        group_id = _reservation(core, session.client.device, whom, params)
+    outcome = core.hub.engine.call(session.key, callee, details, core.clock.monotonic_ms())
     if group_id is not None:
         core.reservations.take(group_id)
     session.call_request = (outcome.result["call_id"], request_id)
@@ -43,7 +44,7 @@ async def call(core: Core, session: Session, request_id: int, params: dict[str, 
 
 
 async def answer(core: Core, session: Session, _id: int, params: dict[str, Any]) -> Result:
-    """The user takes the call."""
+    """The callee takes the call."""
     call_id = fields.text(params, "call_id", 64)
     offered = fields.names(params, "codecs", CODECS)
     now_ms = core.clock.monotonic_ms()
@@ -51,7 +52,7 @@ async def answer(core: Core, session: Session, _id: int, params: dict[str, Any])
 
 
 async def reject(core: Core, session: Session, _id: int, params: dict[str, Any]) -> Result:
-    """The user does not want the call."""
+    """The callee does not want the call."""
     call_id = fields.text(params, "call_id", 64)
     now_ms = core.clock.monotonic_ms()
     return core.hub.run(core.hub.engine.reject(session.key, call_id, now_ms))
@@ -66,30 +67,55 @@ async def hang_up(core: Core, session: Session, _id: int, params: dict[str, Any]
     return core.hub.run(core.hub.engine.hang_up(session.key, call_id, now_ms))
 
 
-def _parse_call(params: dict[str, Any], device: Device, flavour: int) -> CallDetails:
-    extra = {
-        "flavour": flavour,
+async def _of_device(
+    core: Core, device: Device, session: Session, params: dict[str, Any]
+) -> tuple[Identity, CallDetails]:
+    """Whom a device calls, and how. Raises Refused with the codes of 000 §3."""
+    call_type, wishes = _wishes(params)
+    _check_own_ids(params, device)
+    flavour = session.client.flavour
+    wish = _wish(core, DEVICE_TO_PHONE, flavour, params)
+    async with core.store.read() as tx:
+        user = await find_user(tx, device, params.get("open_id"))
+        await check_call(tx, device, user, wish)
+    peers = device_peer(device), user_peer(user)
+    details = CallDetails(
+        call_type, *peers, visitor_of(user), DEVICE_TO_PHONE, wishes | {"flavour": flavour}
+    )
+    return user_identity(user.open_id), details
+
+
+async def _of_user(
+    core: Core, session: Session, params: dict[str, Any]
+) -> tuple[Identity, CallDetails]:
+    """Which device a user calls, and how. Raises Refused with the codes of 000 §3."""
+    user = session.client.user
+    assert user is not None  # a session is one or the other
+    call_type, wishes = _wishes(params)
+    flavour = fields.integer(params, "flavour", 0, 2, codes.FLAVOUR_FORMAL)
+    wish = _wish(core, PHONE_TO_DEVICE, flavour, params)
+    async with core.store.read() as tx:
+        device = await find_device(tx, user, params)
+        await check_call(tx, device, user, wish)
+    peers = user_peer(user), device_peer(device)
+    details = CallDetails(call_type, *peers, visitor_of(user), PHONE_TO_DEVICE, wishes)
+    return device_identity(device.model_id, device.sn), details
+
+
+def _wishes(params: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """What the caller wants: call_type, and what is passed on to the callee as it is."""
+    return fields.integer(params, "call_type", 1, 2), {
         "caller_camera": fields.integer(params, "caller_camera", 0, 1, 0),
         "callee_camera": fields.integer(params, "callee_camera", 0, 1, 0),
         "video_info": fields.small_object(params, "video_info", 16),
     }
-    name = device.name or device.sn
-    return CallDetails(
-        call_type=fields.integer(params, "call_type", 1, 2),
-        caller_peer={"model_id": device.model_id, "sn": device.sn, "name": name},
-        callee_peer={},
-        extra=extra,
-    )
 
 
-def _with_callee(details: CallDetails, user: User) -> CallDetails:
-    peer = {"open_id": user.open_id, "name": user.name}
-    return CallDetails(
-        call_type=details.call_type,
-        caller_peer=details.caller_peer,
-        callee_peer=peer,
-        extra=details.extra,
-    )
+def _wish(core: Core, direction: str, flavour: int, params: dict[str, Any]) -> CallWish:
+    voip_token = None
+    if params.get("voip_token") is not None:
+        voip_token = fields.token(params, "voip_token")
+    return CallWish(direction, flavour, voip_token, core.clock.epoch_ms())
 
 
 def _check_own_ids(params: dict[str, Any], device: Device) -> None:
@@ -103,26 +129,14 @@ def _check_own_ids(params: dict[str, Any], device: Device) -> None:
             raise Refused(code, f"{name} is not that of this device")
 
 
-async def _callable_user(core: Core, device: Device, flavour: int, params: dict[str, Any]) -> User:
-    """The user, if this device may call them. Raises Refused with the codes of 000 §3."""
-    voip_token = None
-    if params.get("voip_token") is not None:
-        voip_token = fields.token(params, "voip_token")
-    wish = CallWish(DEVICE_TO_PHONE, flavour, voip_token, core.clock.epoch_ms())
-    async with core.store.read() as tx:
-        user = await find_user(tx, device, params.get("open_id"))
-        await check_call(tx, device, user, wish)
-    return user
-
-
-def _reservation(core: Core, device: Device, user: User, params: dict[str, Any]) -> str | None:
+def _reservation(core: Core, device: Device, open_id: str, params: dict[str, Any]) -> str | None:
     """The group of the prepared call that this one is; None: it is not prepared."""
     if params.get("group_id") is None and params.get("voip_id") is None:
         return None
     group_id, voip_id = (_id_or_nothing(params.get(name)) for name in ("group_id", "voip_id"))
     whose = (device.model_id, device.sn)
     now_ms = core.clock.epoch_ms()
-    core.reservations.find(whose, group_id, voip_id, user.open_id, now_ms)
+    core.reservations.find(whose, group_id, voip_id, open_id, now_ms)
     return group_id
 
 

@@ -20,9 +20,11 @@ from .effects import (
 from .engine import Engine
 from .ids import IdSource
 from .limits import Limits
-from .model import CallDetails, Identity
+from .model import DEVICE_TO_PHONE, PHONE_TO_DEVICE, CallDetails, Identity
 
 __all__ = [
+    "DEVICE_TO_PHONE",
+    "PHONE_TO_DEVICE",
     "CallDetails",
     "CallFailed",
     "CallRinging",

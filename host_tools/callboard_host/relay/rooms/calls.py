@@ -4,8 +4,10 @@
     (nothing) ──► INVITING ──► RINGING ──► TALKING ──► ENDED
                      └────────────┴──────────────────────┘
 
-The caller's request is answered once: CallRinging when the phone rings, else CallFailed. From then
-on each end that was told of the call gets `call.ended` exactly once.
+A device calls a user, or a user a device. The caller's request is answered once: CallRinging when
+the callee's end rings, else CallFailed. From then on each end that was told of the call gets
+`call.ended` exactly once. Who is in a call or called is busy; so of calls that cross, the one that
+came first is made.
 """
 
 from collections.abc import Iterable
@@ -18,6 +20,7 @@ from .effects import CallFailed, CallRinging, Invite, Push
 from .media import AUDIO, VIDEO, choose_audio, stream
 from .membership import Rooms
 from .model import (
+    DEVICE,
     ENDED,
     INVITING,
     RINGING,
@@ -50,7 +53,7 @@ class Calls:
     ) -> dict[str, Any]:
         """Invite the callee. The answer to the caller follows as CallRinging or CallFailed."""
         if caller.call_id is not None:
-            raise Refused(codes.AVT_BUSY, "you are in a call already: hang up first")
+            raise Refused(codes.AVT_BUSY, self._why_busy(caller, callee))
         if callee.call_id is not None or callee is caller:
             raise Refused(codes.AVT_BUSY, "the one you call is in another call; try again later")
         self._rooms.check_room_free()
@@ -60,8 +63,7 @@ class Calls:
         )
         room = self._rooms.open(kinds, call_id)
         self._rooms.admit(room, caller, auto_subscribe=False)
-        visitor = self._state.ids.number(31)
-        call = Call(call_id, room, caller.key, callee.key, details, visitor)
+        call = Call(call_id, room, caller.key, callee.key, details)
         self._state.calls[call_id] = call
         caller.call_id = callee.call_id = call_id
         self._state.timers.set((DELIVERY, call_id), now_ms + self._state.limits.delivery_ms)
@@ -85,10 +87,11 @@ class Calls:
         if call is None or call.state != INVITING or not call.invited:
             return
         call.invited = False  # it does not take part, so it is not told of the end
+        end = self._kind(call.callee)
         if code == codes.AVT_BUSY:
-            self._fail(call, codes.AVT_BUSY, "the phone is in another call", codes.END_BUSY)
+            self._fail(call, codes.AVT_BUSY, f"the {end} is in another call", codes.END_BUSY)
         else:
-            text = f"the phone did not ring: {message}"
+            text = f"the {end} did not ring: {message}"
             self._fail(call, codes.TIMEOUT, text, codes.END_ABORTED)
 
     def answer(
@@ -109,11 +112,10 @@ class Calls:
         from_callee = rooms.add_feed(room, callee_member, AUDIO, codec, "")
         rooms.add_subscription(callee_member, from_caller)
         rooms.add_subscription(caller_member, from_callee)
-        params = {
-            "call_id": call_id,
-            "visitor": call.visitor,
-            "media": self._media(call, call.caller),
-        }
+        params: dict[str, Any] = {"call_id": call_id}
+        params["media"] = self._media(call, call.caller)
+        if self._is_device(call.caller):
+            params["visitor"] = call.details.visitor
         self._state.emit(Push(call.caller, "call.answered", params))
         return {"media": self._media(call, call.callee)}
 
@@ -167,9 +169,9 @@ class Calls:
         self._end(call, codes.END_ABORTED, BY_NETWORK, lost=who.key)
 
     def delivery_timeout(self, call_id: str) -> None:
-        """The phone did not acknowledge the invitation in time."""
+        """The callee's client did not acknowledge the invitation in time."""
         call = self._state.calls[call_id]
-        text = "the phone could not be reached; is it switched on and online?"
+        text = f"the {self._kind(call.callee)} could not be reached; is it switched on and online?"
         self._fail(call, codes.TIMEOUT, text, codes.END_TIMEOUT)
 
     def ring_timeout(self, call_id: str) -> None:
@@ -190,11 +192,24 @@ class Calls:
         }
         if call.state == TALKING:
             result["media"] = self._media(call, key)
-            if is_caller:
-                result["visitor"] = call.visitor
+        if self._is_device(key) and (call.state == TALKING or not is_caller):
+            result["visitor"] = call.details.visitor
         return result
 
     # -- inside --------------------------------------------------------------------------------
+
+    def _is_device(self, key: str) -> bool:
+        return self._state.participants[key].identity.role == DEVICE
+
+    def _kind(self, key: str) -> str:
+        """What sentences call an end."""
+        return "device" if self._is_device(key) else "phone"
+
+    def _why_busy(self, caller: Participant, callee: Participant) -> str:
+        call = self._state.calls[caller.call_id or ""]
+        if call.state != TALKING and (call.caller, call.callee) == (callee.key, caller.key):
+            return "the one you call is calling you: answer that call"
+        return "you are in a call already: hang up first"
 
     def _of_callee(self, who: Participant, call_id: str) -> Call:
         call = self._state.calls.get(call_id)
@@ -217,9 +232,9 @@ class Calls:
 
     def _end(self, call: Call, reason: str, by: str, lost: str | None = None) -> None:
         rang = call.state in (RINGING, TALKING)
+        text = f"the call ended before the {self._kind(call.callee)} rang: {reason}"
         self._close(call)
         if not rang and lost != call.caller:
-            text = f"the call ended before the phone rang: {reason}"
             self._state.emit(CallFailed(call.caller, call.call_id, codes.AVT_FAILED, text))
         if rang and lost != call.caller:
             self._push_ended(call, call.caller, reason, by)

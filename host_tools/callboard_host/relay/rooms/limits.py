@@ -14,6 +14,6 @@ class Limits:
     feeds_per_member: int = 8
     audio_feeds_to_device: int = 1  # a small device plays one audio feed (DESIGN §4)
     tag_length: int = 64  # characters of its JSON form
-    delivery_ms: int = 10_000  # from voip.call until the phone must ring
+    delivery_ms: int = 10_000  # from voip.call until the callee must ring
     ring_ms: int = 60_000  # from ringing until somebody must answer
     grace_ms: int = 15_000  # from a lost connection until its calls and rooms are given up

@@ -19,6 +19,9 @@ ENDED = "ended"
 DEVICE = "device"
 USER = "user"
 
+DEVICE_TO_PHONE = "device_to_phone"  # directions of calls
+PHONE_TO_DEVICE = "phone_to_device"
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -117,12 +120,13 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class CallDetails:
-    """What the caller wants, checked by the face; passed on to the phone as it is."""
+    """What the caller wants, checked by the face; passed on to the callee as it is."""
 
     call_type: int
     caller_peer: dict[str, Any]  # who calls, as the callee is told
     callee_peer: dict[str, Any]  # who is called, as the caller is told
-    direction: str = "device_to_phone"
+    visitor: int  # names the user in a device's callbacks
+    direction: str = DEVICE_TO_PHONE
     extra: dict[str, Any] = field(default_factory=dict)  # further members of call.incoming
 
 
@@ -135,7 +139,6 @@ class Call:
     caller: str
     callee: str
     details: CallDetails
-    visitor: int
     state: str = INVITING
     invited: bool = False  # the callee was told
 

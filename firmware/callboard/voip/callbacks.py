@@ -1,0 +1,101 @@
+"""What an application is told: the documents' callbacks, and who calls them (000 §3)."""
+
+from ..core.events import Fanout
+
+DEVICE_CALLBACKS = ("on_online", "on_offline", "on_module_status")
+AV_CALLBACKS = (
+    "on_get_av_enc_info",
+    "on_start_real_play",
+    "on_stop_real_play",
+    "on_start_recv_stream",
+    "on_recv_stream",
+    "on_stop_recv_stream",
+    "on_notify",
+    "on_recv_command",
+    "on_call_state",
+    "on_call_stats",
+)
+
+
+class DeviceCallbacks:
+    """What an application may override; any object with some of these methods will do."""
+
+    def on_online(self, time_ms):
+        """The relay is there; its time in ms since 1970."""
+
+    def on_offline(self, status):
+        """The connection is gone; codes.OFFLINE_*. It comes back by itself unless stopped."""
+
+    def on_module_status(self, mask):
+        """Services of the relay that are on: codes.MODULE_*, or'ed."""
+
+
+class AvCallbacks:
+    """What an application may override; any object with some of these methods will do.
+
+    All must be quick: one that takes 20 ms or longer is reported. `visitor` names the far end,
+    `channel` the camera (0), `video_res_type` the stream kind (0, the main stream), `stream_type`
+    is of codes.STREAM_*.
+    """
+
+    def on_get_av_enc_info(self, visitor, channel, video_res_type, info, args):
+        """Before a stream starts; `info` {"codec", "rate", "clock_rate", "channels", "frame_ms"}:
+        "opus" or "pcmu", Hz of PCM and of RTP's clock.
+        """
+
+    def on_start_real_play(self, visitor, channel, video_res_type, args):
+        """Media may be sent from now on; `args` {"call_type"}. Once per request."""
+
+    def on_stop_real_play(self, visitor, channel, video_res_type):
+        """Stop sending. Once for each on_start_real_play."""
+
+    def on_start_recv_stream(self, visitor, channel, stream_type, info):
+        """The first frame of the far end's stream is here; `info` as above."""
+
+    def on_recv_stream(self, visitor, channel, stream_type, buf, off, n, frame_index):
+        """One frame's payload, buf[off:off+n], valid only now. Not with microphone and speaker."""
+
+    def on_stop_recv_stream(self, visitor, channel, stream_type):
+        """The far end's stream is over. Once."""
+
+    def on_notify(self, event, visitor, channel, stream_type):
+        """codes.EVENT_*: EVENT_P2P_PEER_READY allows calls."""
+
+    def on_recv_command(self, command, visitor, video_res_type, args):
+        """codes.COMMAND_*. When a call has ended `args` is {"reason"}; COMMAND_CALL_INCOMING has
+        {"open_id", "name", "call_type", "caller_camera", "callee_camera", "video_info"}: answer()
+        or reject() it.
+
+        With COMMAND_USER_DEFINE somebody asks for `args`: change the dict, what is then in it is
+        the answer (text, integers, booleans, None, lists, dicts); raise CallboardError to refuse.
+        """
+
+    def on_call_state(self, state, reason):
+        """Ours, not of the documents: one of voip.call.STATES, "calling" to "idle".
+
+        With "idle", `reason` is one of codes.END_REASONS, or None when the call was refused.
+        """
+
+    def on_call_stats(self, stats):
+        """Ours, too: the figures of a call that was answered, once its devices are released.
+
+        As of media.pipeline.AudioSession.stats(); of frames and packets only without devices.
+        """
+
+
+def listen(clock, callbacks, names, report):
+    """A Fanout to the methods of `callbacks` that are among `names`.
+
+    `report(what, error)` hears of a callback that failed, or took 20 ms or longer.
+    """
+    events = Fanout(
+        clock,
+        report=lambda name, callback, ms, error: report(
+            "callback", error or "%s took %d ms" % (name, ms)
+        ),
+    )
+    for name in names:
+        callback = getattr(callbacks, name, None)
+        if callback is not None:
+            events.on(name, callback)
+    return events

@@ -182,7 +182,7 @@ async def test_callbacks_that_take_their_time_are_reported_by_name():
     bench.seen.on_online = lambda time_ms: bench.clock.advance(20)
     await bench.ready()
     assert [what for what, _ in bench.reports] == ["callback"]
-    assert bench.reports[0][1] == "on_online: 20 ms"
+    assert bench.reports[0][1] == "on_online took 20 ms"
     for ms in (19, 35):
         bench.push("command", {"visitor": 1, "args": {"ms": ms}})
         await settle()

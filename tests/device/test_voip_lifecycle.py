@@ -48,6 +48,8 @@ async def attempt(client, function):
         "register": ("ticket",),
         "call": ("user1",),
         "report": ({"a": 1},),
+        "send_notice": ("user1", "hello"),
+        "send_command": ("user1", {}),
         "send_audio": (1, 0, bytearray(160), 0, 160),
     }
     result = getattr(client, function)(*arguments.get(function, ()))

@@ -78,9 +78,13 @@ class Connection:
         if self.is_open and self._transport.get_write_buffer_size() < self._signalling_backlog:
             self._transport.write(frame(_PONG, payload))
 
-    def send_media(self, data: bytes) -> bool:
-        """Send a frame from media_frame(); False: dropped, because the client is congested."""
-        if not self.is_open or self._waiting_bytes() > self._media_backlog:
+    def send_media(self, data: bytes, is_video: bool = False) -> bool:
+        """Send a frame from media_frame(); False: dropped, because the client is congested.
+
+        Pictures are dropped sooner than sound, so that sound never waits behind many of them.
+        """
+        room = self._media_backlog // 2 if is_video else self._media_backlog
+        if not self.is_open or self._waiting_bytes() > room:
             self.media_dropped += 1
             return False
         self._transport.write(data)

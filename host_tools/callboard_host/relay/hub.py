@@ -66,7 +66,7 @@ class Hub:
                 old.end()
             session = Session(client, os.urandom(8).hex(), self._handle)
             self.sessions[key] = session
-            self.router.replace_receiver(session)
+            self.router.replace(session)
         session.resume_token = os.urandom(16).hex()
         session.attach(connection)
         caps = {*hello.caps, "pcmu"}  # mandatory for every endpoint
@@ -195,7 +195,9 @@ class Hub:
         return session, request_id
 
     def _feed_opened(self, effect: FeedOpened) -> None:
-        self.router.open(effect.owner, effect.feed_id, effect.ssrc)
+        session = self.sessions.get(effect.owner)
+        if session is not None:
+            self.router.open(session, effect.feed_id, effect.ssrc, effect.kind)
 
     def _feed_closed(self, effect: FeedClosed) -> None:
         route = self.router.close(effect.owner, effect.ssrc)

@@ -3,10 +3,13 @@
 from dataclasses import dataclass, field
 
 from .connection import media_frame
+from .rooms.media import VIDEO
+from .rtcp import Reported, picture_losses
 from .session import Session
 
 _RTP_HEADER = 12
 _RTCP_HEADER = 8
+_NOTHING: dict[int, "Route"] = {}
 _RTCP_FIRST, _RTCP_LAST = 192, 223  # RFC 5761 §4
 
 
@@ -16,6 +19,8 @@ class Route:
 
     feed_id: str
     ssrc: int
+    source: Session
+    reported: Reported | None = None  # of a video feed: what its sender was told
     receivers: dict[str, Session] = field(default_factory=dict)
     packets: int = 0
     octets: int = 0
@@ -39,9 +44,10 @@ class Router:
         self._routes: dict[str, dict[int, Route]] = {}
         self.totals = Totals()
 
-    def open(self, owner: str, feed_id: str, ssrc: int) -> None:
+    def open(self, owner: Session, feed_id: str, ssrc: int, kind: str) -> None:
         """`owner` may send this SSRC."""
-        self._routes.setdefault(owner, {})[ssrc] = Route(feed_id, ssrc)
+        reported = Reported(ssrc) if kind == VIDEO else None
+        self._routes.setdefault(owner.key, {})[ssrc] = Route(feed_id, ssrc, owner, reported)
 
     def close(self, owner: str, ssrc: int) -> Route | None:
         """`owner` may no longer send it; returns the counters."""
@@ -61,10 +67,12 @@ class Router:
         if route is not None:
             route.receivers.pop(receiver, None)
 
-    def replace_receiver(self, session: Session) -> None:
-        """A client has a new session object: its routes lead there now."""
-        for routes in self._routes.values():
+    def replace(self, session: Session) -> None:
+        """A client has a new session object: its routes begin and end there now."""
+        for owner, routes in self._routes.items():
             for route in routes.values():
+                if owner == session.key:
+                    route.source = session
                 if session.key in route.receivers:
                     route.receivers[session.key] = session
 
@@ -72,19 +80,23 @@ class Router:
         """The feeds of a sender."""
         return list(self._routes.get(owner, {}).values())
 
-    def forward(self, owner: str, packet: bytes) -> None:
+    def forward(self, sender: Session, packet: bytes) -> None:
         """Pass one RTP or RTCP packet on, or count why not."""
-        routes = self._routes.get(owner)
-        if routes is None or len(packet) < _RTCP_HEADER or packet[0] >> 6 != 2:
+        routes = self._routes.get(sender.key, _NOTHING)
+        if len(packet) < _RTCP_HEADER or packet[0] >> 6 != 2:
             self.totals.refused += 1
         elif _RTCP_FIRST <= packet[1] <= _RTCP_LAST:
-            self._forward_rtcp(routes, packet)
+            self._forward_rtcp(sender, routes, packet)
         else:
             route = routes.get(int.from_bytes(packet[8:12], "big"))
             if route is None or len(packet) < _RTP_HEADER:
                 self.totals.refused += 1
             else:
                 self._send(route, packet)
+                if route.reported is not None:
+                    report = route.reported.packet(packet)
+                    if report is not None and sender.connection is not None:
+                        sender.connection.send_media(media_frame(report))
 
     def _send(self, route: Route, packet: bytes) -> None:
         route.packets += 1
@@ -92,16 +104,36 @@ class Router:
         self.totals.packets += 1
         self.totals.octets += len(packet)
         data = media_frame(packet)
+        is_video = route.reported is not None
         for session in route.receivers.values():
             connection = session.connection
-            if connection is None or not connection.send_media(data):
+            if connection is None or not connection.send_media(data, is_video):
                 route.dropped += 1
                 self.totals.dropped += 1
 
-    def _forward_rtcp(self, routes: dict[int, Route], packet: bytes) -> None:
-        """RTCP goes once to everybody who receives one of the sender's feeds."""
+    def _forward_rtcp(self, sender: Session, routes: dict[int, Route], packet: bytes) -> None:
+        """RTCP goes once to everybody who receives one of the sender's feeds; what asks for key
+        frames, to those who send them."""
+        lost = set(picture_losses(packet))
+        if not routes and not lost:
+            self.totals.refused += 1
+        if lost:
+            to = self._sources(sender, lost)
+        else:
+            to = {key: got for route in routes.values() for key, got in route.receivers.items()}
         data = media_frame(packet)
-        receivers = {key: to for route in routes.values() for key, to in route.receivers.items()}
-        for session in receivers.values():
+        for session in to.values():
             if session.connection is None or not session.connection.send_media(data):
                 self.totals.dropped += 1
+
+    def _sources(self, receiver: Session, ssrcs: set[int]) -> dict[str, Session]:
+        """Who sends those of the video feeds that `receiver` gets."""
+        found = {}
+        for owner, routes in self._routes.items():
+            for ssrc in ssrcs & routes.keys():
+                route = routes[ssrc]
+                if route.reported is not None and receiver.key in route.receivers:
+                    found[owner] = route.source
+        if not found:
+            self.totals.refused += 1
+        return found

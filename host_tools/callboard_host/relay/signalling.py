@@ -241,7 +241,6 @@ class Signalling:
         self, socket: web.WebSocketResponse, connection: Connection, session: Session
     ) -> None:
         forward = self._core.hub.router.forward
-        key = session.key
         monotonic_ms = self._core.clock.monotonic_ms
         while True:
             message = await socket.receive()
@@ -251,7 +250,7 @@ class Signalling:
             if message.type == WSMsgType.BINARY:
                 if len(message.data) > MAX_BINARY:
                     raise _Closed(CLOSE_TOO_BIG, f"a packet has at most {MAX_BINARY} bytes")
-                forward(key, message.data)
+                forward(session, message.data)
             elif message.type == WSMsgType.TEXT:
                 try:
                     session.peer.receive(message.data)

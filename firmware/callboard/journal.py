@@ -35,7 +35,7 @@ class NoPlace(CallboardError):
 class Journal:
     """`ring` a LogRing, or None where there is no place for one; `idle()`: flash may be written.
 
-    `missed` counts lines that were not kept in flash.
+    `missed` counts lines that were not kept in flash. `reason`: why the board started.
     """
 
     def __init__(self, log, ring, clock, idle):
@@ -48,19 +48,23 @@ class Journal:
         self._unsaid = 0
         self._allowed = FIRST_BYTES
         self._minute = clock.ticks_ms()
+        self._broken = None  # why the flash was given up
         self.missed = 0
+        self.reason = "unknown"
 
     def begin(self, cause, firmware):
         """A boot begins. `cause`: why, as the hardware tells. Returns why, as far as is known."""
+        self.reason = cause
         if self._ring is None:
             return cause
         ended = (self._ring.last or {}).get("ended", "")
-        reason = ended if ended.startswith("crash") or ended == "restart" else cause
-        self._guarded(self._ring.begin, {"reset": reason, "firmware": firmware})
+        if ended.startswith("crash") or ended == "restart":
+            self.reason = ended
+        self._guarded(self._ring.begin, {"reset": self.reason, "firmware": firmware})
         self._log.keep = self._line
         for line in self._log.recent:
             self._line(line)
-        return reason
+        return self.reason
 
     def end(self, how):
         """The boot ends: "restart", "off", or "crash" and more. All lines are kept first."""
@@ -139,8 +143,19 @@ class Journal:
             act(*arguments)
         except StorageError as error:
             self._ring = None
+            self._broken = error
             self._log.keep = None
             self._log.module("log").error("nothing is kept in flash: %s", error.message)
+
+    def check(self):
+        """Write a line and read it back. Returns what to tell; raises StorageError."""
+        if self._ring is not None:
+            self._guarded(self._ring.write, LINES, b"D (%d) log: check" % self._clock.ticks_ms())
+        if self._broken is not None:
+            raise self._broken
+        if self._ring is None:
+            return "there is no place for a log"
+        return "keeps the log, in %d sectors" % self._ring.sectors
 
     # --- reading ---
 
@@ -178,5 +193,5 @@ class Journal:
 
     def _records(self):
         if self._ring is None:
-            raise NoPlace("this board has no place in its flash for a log")
+            raise self._broken or NoPlace("this board has no place in its flash for a log")
         return self._ring.records()

@@ -1,6 +1,6 @@
 """The board tries its own parts, one after the other, each within a time limit (V-01).
 
-    results = await SelfTest(hardware, config, store, client, sound).run()
+    results = await SelfTest(hardware, config, store, client, sound, journal).run()
 
 Not during a call: it uses the microphone and the speaker, which is heard for a moment.
 """
@@ -23,6 +23,8 @@ _TONE_HZ = 1000
 _TONE_PEAK = 8000
 _HEARD_DB = 10  # louder than before by so much: the microphone hears the speaker
 _SILENT = 127  # -dBov, RFC 6464
+_RANDOM_BITS = 512
+_RANDOM_SPREAD = 76  # ones more or less than half of them: 6.7 times the deviation
 
 
 class Failed(CallboardError):
@@ -32,14 +34,16 @@ class Failed(CallboardError):
 class SelfTest:
     """`sound`: (microphone, speaker). `error`: what went wrong last with the relay, or None."""
 
-    def __init__(self, hardware, config, store, client, sound, error=None):
+    def __init__(self, hardware, config, store, client, sound, journal, error=None):
         self._hardware = hardware
         self._config = config
         self._store = store
         self._client = client
         self._microphone, self._speaker = sound
+        self._journal = journal
         self._error = error
-        self._quiet = _SILENT
+        self._quiet = self._heard = _SILENT
+        self._played = 0
 
     async def run(self):
         """[{"name", "ok", "says"}]: what was found, part by part."""
@@ -47,9 +51,11 @@ class SelfTest:
         for name, test in (
             ("clock", self._clock),
             ("random", self._random),
+            ("flash", self._flash),
             ("key store", self._key_store),
             ("microphone", self._hear),
             ("speaker", self._speak),
+            ("loop-back", self._loop_back),
             ("codecs", self._codecs),
             ("wifi", self._wifi),
             ("relay", self._relay),
@@ -58,6 +64,8 @@ class SelfTest:
                 says, ok = await port.wait_for_ms(test(), LIMIT_MS), True
             except CallboardError as error:
                 says, ok = error.message, False
+            except Exception as error:  # of a driver: it is the part that is broken
+                says, ok = "%s: %s" % (type(error).__name__, error), False
             results.append({"name": name, "ok": ok, "says": says})
         return results
 
@@ -70,10 +78,18 @@ class SelfTest:
         return "%d ms took %d us" % (_SLEEP_MS, took)
 
     async def _random(self):
-        numbers = [port.random_bytes(16) for _ in range(4)]
-        if any(numbers[i] == numbers[i - 1] for i in range(4)):
+        size = _RANDOM_BITS // 32
+        numbers = [port.random_bytes(size) for _ in range(4)]
+        if len(set(numbers)) < 4:
             raise Failed("the generator repeats itself")
+        ones = sum(bin(byte).count("1") for number in numbers for byte in number)
+        if abs(ones - _RANDOM_BITS // 2) > _RANDOM_SPREAD:
+            raise Failed("%d of %d random bits are ones" % (ones, _RANDOM_BITS))
         return "4 different numbers"
+
+    async def _flash(self):
+        """The flash of the log, in which writing costs nothing that is needed."""
+        return self._journal.check()
 
     async def _key_store(self):
         value = port.random_bytes(8)
@@ -118,29 +134,37 @@ class SelfTest:
         return state
 
     async def _speak(self):
-        """A tone; whether the microphone hears it tells that both work."""
+        """A tone, during which the microphone listens."""
         speaker = self._speaker
         state, frame = self._tone(speaker.rate), array("h", bytes(2 * speaker.frame))
-        played = [0]
+        self._played = 0
 
         def speak():
             while speaker.space():
                 pcm.tone(state, frame, 0, speaker.frame)
                 speaker.write(frame)
-                played[0] += 1
+                self._played += 1
 
         speaker.start()
         self._microphone.start()
         try:
-            heard, _took = await self._listen(speak)
+            self._heard, _took = await self._listen(speak)
         finally:
             self._microphone.stop()
             speaker.stop()
-        if played[0] < _FRAMES // 2:
-            raise Failed("it took %d frames in %d ms" % (played[0], _FRAMES * 20))
-        if self._quiet - heard >= _HEARD_DB:
-            return "played a tone; the microphone heard it, -%d dB" % heard
-        return "played a tone; the microphone did not hear it"
+        if self._played < _FRAMES // 2:
+            raise Failed("it took %d frames in %d ms" % (self._played, _FRAMES * 20))
+        return "played a tone"
+
+    async def _loop_back(self):
+        """Whether the microphone heard that tone: then both work, and what is between them."""
+        if not self._played:
+            raise Failed("there was no tone to be heard")
+        if self._quiet - self._heard >= _HEARD_DB:
+            return "the microphone heard the tone, -%d dB" % self._heard
+        if self._speaker.loudspeaker:
+            raise Failed("the microphone did not hear the tone")
+        return "the microphone did not hear the tone, as with a headset"
 
     async def _codecs(self):
         """How much of the time a frame lasts its coding takes."""

@@ -51,6 +51,7 @@ class Upkeep:
             "registered": self.registered(),
             "ticket": bool(self._config.get("ticket")),
             "error": {"code": error[0], "message": error[1]} if error else None,
+            "reset": self.journal.reason,
             "uptime_ms": ticks_diff(ticks_ms(), self._booted),
             "heap_used": port.heap_used(),
             "lines_lost": self._hardware.outlet.dropped,
@@ -104,5 +105,5 @@ class Upkeep:
         """What the board's parts are like: selftest.SelfTest.run()."""
         from .selftest import SelfTest
 
-        parts = self._hardware, self._config, self._store, self._client, self._sound
+        parts = self._hardware, self._config, self._store, self._client, self._sound, self.journal
         return await SelfTest(*parts, error=self.error).run()

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from callboard.errors import StorageError
 from callboard.flash import SECTOR
 from callboard.flash.devices import RamFlash
 from callboard.flash.log_ring import LogRing
@@ -155,7 +156,7 @@ async def test_flash_that_fails_is_given_up_and_said():
     assert sum("nothing is kept in flash" in line for line in rig.shown) == 1
     rig.app.info("two")
     rig.journal.end("off")
-    assert raises(NoPlace, rig.journal.boots).message
+    assert raises(StorageError, rig.journal.boots) and raises(StorageError, rig.journal.check)
 
 
 async def test_a_board_without_a_place():
@@ -166,3 +167,4 @@ async def test_a_board_without_a_place():
     log.module("app").info("fine")
     journal.end("off")
     assert "no place" in raises(NoPlace, journal.lines, 1).message and len(shown) == 1
+    assert "no place" in journal.check() and journal.reason == "brown-out"

@@ -1,15 +1,12 @@
 """The verbs for a board on a serial line: provision, log, doctor, shell, bridge."""
 
 import json
-import sys
-from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from callboard.errors import InvalidArgument
 from callboard_host.errors import EXIT_FAILED, BadInput
 from callboard_host.relay import commands as relay_commands
 
@@ -23,7 +20,6 @@ PortName = Annotated[
 ]
 Baud = Annotated[int, typer.Option(help="Bits per second, where the port has such a thing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print results as JSON.")]
-_RESULTS = ".results.jsonl"
 
 
 class Level(Enum):
@@ -95,136 +91,36 @@ def provision_command(
     Run it again after any failure: it changes only what differs. With --issue-ticket the relay's
     address and CA come from its data directory, and the users are authorised to be called.
     """
-    from . import batch as batches
-    from . import provision
+    from . import provision_command as command
 
-    say = _say(as_json)
-    relay_url, ca_path = relay, ca
-    if issue_ticket and not relay:
-        relay_url, known_ca = relay_commands.facts(data, ca)
-        ca_path = ca or known_ca
-    admin = relay_commands.Admin(data, relay_url, token, ca_path) if issue_ticket else None
-    plan = _plan(relay_url, ca_path, model_id, sn, wxa_appid, user, wifi).but(
-        **_secrets(wifi, wifi_password_file, ticket, ticket_file, pin_file, set_pin)
-    )
-    options: dict[str, Any] = {
-        "issue_ticket": admin.ticket if admin else None,
-        "again": again,
-        "wait": wait,
-        "register_s": timeout,
-        "progress": say,
-    }
-
-    def one(url: str, its_plan: Any) -> Any:
-        result = provision.open_and_provision(url, baud, its_plan, **options)
-        if admin is not None and result.registered:
-            for open_id in its_plan.users:
-                admin.authorise(open_id, result.model_id, result.sn)
-        return result
-
-    if batch is None:
-        result = one(port, plan)
-        print(json.dumps(result.json()) if as_json else _sentence(result))
-        return
-    finished: set[str] = set()
-
-    def next_row(row: batches.Row, its_plan: Any) -> Any:
-        url = row.port or port
-        if not row.port:
-            say(f"plug in the board for {row.sn}")
-            batches.wait_for_other_board(url, baud, finished, row.sn, next_board)
-        result = one(url, its_plan)
-        finished.add(result.sn)
-        return result
-
-    counts = batches.run_batch(
-        batches.read_rows(batch),
-        results or batch.with_name(batch.name + _RESULTS),
-        plan,
-        next_row,
-        again=again,
-        report=lambda row, entry: _report(entry, as_json),
-    )
-    summary = ", ".join(f"{count} {name}" for name, count in counts.items())
-    print(json.dumps(counts) if as_json else summary)
-    if counts["failed"]:
-        raise typer.Exit(EXIT_FAILED)
-
-
-def _say(as_json: bool) -> Callable[[str], None]:
-    """Progress goes to stderr, so that the result stands alone on stdout."""
-    return (lambda text: None) if as_json else (lambda text: print(text, file=sys.stderr))
-
-
-def _plan(
-    relay: str,
-    ca: Path | None,
-    model_id: str,
-    sn: str,
-    wxa_appid: str,
-    users: list[str] | None,
-    wifi: str,
-) -> Any:
-    from .plan import Plan, read_ca, wifi_name
-
-    return Plan(
-        relay_url=relay or None,
-        ca=read_ca(ca) if ca else None,
-        model_id=model_id or None,
-        sn=sn or None,
-        wxa_appid=wxa_appid or None,
-        users=tuple(users or ()),
-        wifi_ssid=wifi_name(wifi) if wifi else None,
-    )
-
-
-def _secrets(
-    wifi: str,
-    wifi_password_file: Path | None,
-    ticket: bool,
-    ticket_file: Path | None,
-    pin_file: Path | None,
-    set_pin: bool,
-) -> dict[str, Any]:
-    from .secrets_input import read_secret
-
-    found: dict[str, Any] = {}
-    if wifi:
-        found["wifi_password"] = read_secret(
-            f"password of {wifi} (empty: none)", "CALLBOARD_WIFI_PASSWORD", wifi_password_file
+    command.run(
+        command.Options(
+            port=port,
+            relay=relay,
+            ca=ca,
+            model_id=model_id,
+            sn=sn,
+            wxa_appid=wxa_appid,
+            users=tuple(user or ()),
+            wifi=wifi,
+            wifi_password_file=wifi_password_file,
+            ticket=ticket,
+            ticket_file=ticket_file,
+            issue_ticket=issue_ticket,
+            data=data,
+            token=token,
+            pin_file=pin_file,
+            set_pin=set_pin,
+            batch=batch,
+            results=results,
+            again=again,
+            wait=wait,
+            timeout_s=timeout,
+            next_board_s=next_board,
+            baud=baud,
+            as_json=as_json,
         )
-    if ticket or ticket_file:
-        found["ticket"] = _text(
-            "the ticket", read_secret("SnTicket", "CALLBOARD_TICKET", ticket_file)
-        )
-    pin = read_secret("PIN", "CALLBOARD_PIN", pin_file, prompt=False)
-    found["pin"] = _text("the PIN", pin) if pin else None
-    if set_pin:
-        new = read_secret("new PIN", "CALLBOARD_NEW_PIN", None, twice=True)
-        found["new_pin"] = _text("the new PIN", new)
-    return found
-
-
-def _text(what: str, value: bytes | None) -> str:
-    if not value:
-        raise InvalidArgument(f"{what} is wanted, but neither file nor environment gives it")
-    try:
-        return value.decode()
-    except UnicodeError:
-        raise InvalidArgument(f"{what} is no text") from None
-
-
-def _sentence(result: Any) -> str:
-    known = "registered" if result.registered else "not registered yet"
-    return f"{result.model_id}/{result.sn} on {result.port}: {result.state}, {known}"
-
-
-def _report(entry: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(entry), flush=True)
-        return
-    what = entry["state"] if entry["ok"] else f"FAILED: {entry['error']}"
-    print(f"{entry['sn']}: {what}", flush=True)
+    )
 
 
 def log_command(
@@ -344,19 +240,16 @@ def doctor_command(port: PortName, baud: Baud = BAUD, as_json: Json = False) -> 
 
     Says in plain words what is wrong and what to do. Status 1 when something is.
     """
-    from . import doctor
+    from . import doctor, screen
     from .link import SerialLink
 
-    with SerialLink.open(port, baud) as link:
+    with SerialLink.open(port, baud) as link, screen.Steps(quiet=as_json) as say:
+        say("the board tries its parts: a tone will be heard")
         report = doctor.examine(link, port)
     if as_json:
         print(json.dumps(report.json()))
     else:
-        print(f"{report.board} {report.sn or '(no serial number)'} on {port}")
-        for finding in report.findings:
-            print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name}: {finding.says}")
-            if finding.advice:
-                print(f"      {finding.advice}")
+        screen.show(doctor.lines(report))
     if not report.ok:
         raise typer.Exit(EXIT_FAILED)
 

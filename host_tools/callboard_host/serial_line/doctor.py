@@ -17,9 +17,11 @@ _LOW_MEMORY = 20_000  # bytes
 _ADVICE = {
     "clock": "reset the board; if it stays, its crystal or its firmware is wrong",
     "random": "do not use this board: its keys could be guessed",
+    "flash": "the flash is worn out, or another program uses it: the board works, without a log",
     "key store": "back up nothing, run a factory reset; if it fails again the flash is worn out",
     "microphone": "check the microphone's wires and pins in board.json",
     "speaker": "check the amplifier's wires and pins in board.json",
+    "loop-back": "is the speaker connected, and is anything over it or the microphone?",
     "codecs": "this board is too slow for that codec: leave it out of its codecs",
     "wifi": "is the network's name right (`callboard provision --wifi`), and is it in reach?",
     "relay": "is `callboard relay` running, and does the board have its address and CA?",
@@ -27,6 +29,7 @@ _ADVICE = {
     "firmware": "flash the board with this version of callboard",
     "provisioned": "run `callboard provision`",
     "registered": "run `callboard provision … --issue-ticket`",
+    "last start": "see what it said before: `callboard log --last-boot`",
     "log": "the line is too slow for what the board logs, or nobody reads it",
 }
 
@@ -61,6 +64,10 @@ class Report:
         return {**asdict(self), "ok": self.ok, "findings": [asdict(f) for f in self.findings]}
 
 
+# How a board started when nothing is wrong with it.
+_USUAL = ("power on", "reset pin", "soft reset", "restart", "deep sleep", "unknown")
+
+
 def _finding(name: str, ok: bool, says: str) -> Finding:
     return Finding(name, ok, says, "" if ok else _ADVICE.get(name, "see `callboard log`"))
 
@@ -87,6 +94,19 @@ def examine(link: SerialLink, url: str, connect_s: float = 15.0) -> Report:
     )
 
 
+def lines(report: Report) -> list[tuple[str, str]]:
+    """A report for a person: (what kind of line, the line); kinds are head, ok, wrong, advice."""
+    found = [("head", f"{report.board} {report.sn or '(no serial number)'} on {report.port}")]
+    for finding in report.findings:
+        mark = "ok  " if finding.ok else "FAIL"
+        found.append(("ok" if finding.ok else "wrong", f"{mark}  {finding.name}: {finding.says}"))
+        if finding.advice:
+            found.append(("advice", f"      {finding.advice}"))
+    wrong = sum(not finding.ok for finding in report.findings)
+    found.append(("head", f"{wrong} things are wrong" if wrong else "nothing is wrong"))
+    return found
+
+
 def _line(link: SerialLink, answer_ms: float) -> Finding:
     damaged = link.decoder.damaged + link.repeated
     ok = not damaged and answer_ms < _SLOW_LINE_MS
@@ -103,7 +123,9 @@ def _firmware(hello: dict[str, Any]) -> Finding:
 def _state(status: dict[str, Any]) -> list[Finding]:
     missing = ", ".join(status["missing"])
     lost = status["lines_lost"]
+    reset = str(status.get("reset", "unknown"))
     return [
+        _finding("last start", reset.startswith(_USUAL), reset),
         _finding("provisioned", not missing, f"lacks {missing}" if missing else "completely"),
         _finding("registered", status["registered"], "yes" if status["registered"] else "no"),
         _finding("log", not lost, f"{lost} lines were lost" if lost else "nothing was lost"),

@@ -9,6 +9,7 @@ import typer
 import callboard
 from callboard_host import board_options, errors, keystore_commands
 from callboard_host.boards import commands as board_commands
+from callboard_host.image import commands as image_commands
 from callboard_host.relay import commands as relay_commands
 from callboard_host.serial_line import commands as serial_commands
 
@@ -28,6 +29,7 @@ relay_commands.register(app)
 serial_commands.register(app)
 keystore_commands.register(app)
 board_commands.register(app)
+image_commands.register(app)
 
 _PHONE_STATE = Path.home() / ".config" / "callboard" / "phone.json"
 

@@ -12,7 +12,7 @@ from callboard_host import cli, errors, paths
 
 VERBS = ["relay", "ticket", "invite", "authorise", "devices", "phone", "board"]
 VERBS += ["demo-call", "bench-call", "model", "app", "provision", "log", "doctor", "shell"]
-VERBS += ["boards"]
+VERBS += ["boards", "image"]
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:

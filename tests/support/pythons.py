@@ -17,7 +17,7 @@ PYTHONS = ("cpython", "micropython64", "micropython32")
 _NATMODS = {"micropython64": "x64", "micropython32": "x86"}
 
 
-def command_and_env(python: str) -> tuple[list[str], dict[str, str]]:
+def command_and_env(python: str, heap: str = "2M") -> tuple[list[str], dict[str, str]]:
     """How to start a program on `python` so that it finds callboard and `support`."""
     firmware, tests = TOP / "firmware", TOP / "tests"
     if python == "cpython":
@@ -27,7 +27,7 @@ def command_and_env(python: str) -> tuple[list[str], dict[str, str]]:
     assert binary.exists(), f"{binary.relative_to(TOP)} is missing: run make micropython"
     natmods = TOP / "build" / "natmods" / _NATMODS[python]
     path = os.pathsep.join([str(natmods), str(firmware), str(tests), ".frozen"])
-    return [str(binary), "-X", "heapsize=2M"], {**os.environ, "MICROPYPATH": path}
+    return [str(binary), "-X", f"heapsize={heap}"], {**os.environ, "MICROPYPATH": path}
 
 
 def options_line(options: dict) -> bytes:
@@ -37,13 +37,18 @@ def options_line(options: dict) -> bytes:
 
 
 async def run_program(
-    python: str, program: str, options: dict, preload: Path | None = None, timeout_s: float = 30
+    python: str,
+    program: str,
+    options: dict,
+    preload: Path | None = None,
+    timeout_s: float = 30,
+    heap: str = "2M",
 ) -> dict:
     """Run a program with `options` (a line of JSON on stdin); the JSON of its last line.
 
     `preload`: a library for LD_PRELOAD. AssertionError with its output when it fails.
     """
-    command, env = command_and_env(python)
+    command, env = command_and_env(python, heap)
     if preload is not None:
         env["LD_PRELOAD"] = str(preload)
     process = await asyncio.create_subprocess_exec(

@@ -296,12 +296,10 @@ def test_natmods_for_another_cpu_or_none_are_refused(tmp_path):
 def test_an_image_that_was_damaged_is_refused(images, board):
     data = images[board].image.file()
     code = data.index(images[board].files["lib/callboard/app.mpy"][:200])
-    for bad in (data[: len(data) // 2], bytes(len(data)), broken(data, code + 3)):
+    renamed = data.replace(b'"build"', b'"built"')
+    for bad in (data[: len(data) // 2], bytes(len(data)), broken(data, code + 3), renamed):
         with pytest.raises(BadInput):
             inspect.read(bad, "it")
-    head, mark, rest = data.rpartition(b'"build"')
-    with pytest.raises(BadInput):
-        inspect.read(head + mark.replace(b"build", b"built") + rest, "it")
 
 
 @pytest.mark.parametrize("data", [ESP32, PICO, b"", b"no image" * 600])

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from dataclasses import replace
 
 import pytest
 
+import callboard
+from callboard.native_files import LIST
 from callboard_host import cli, errors, paths
 from callboard_host.boards import load
 from callboard_host.errors import BadInput, NotBuilt
@@ -69,6 +72,11 @@ def test_an_image_has_all_that_a_board_needs(images, board):
     }
     wanted = {f"lib/callboard_{name}.mpy" for name in built.image.board.facts["native"]}
     assert package | wanted <= set(files)
+    for digest, name in re.findall(r"(\w{64})  (\S+)", files[f"lib/{LIST}"].decode()):
+        assert hashlib.sha256(files[f"lib/{name}"]).hexdigest() == digest
+    assert f"# callboard {callboard.__version__} {built.image.board.chip.natmods}\n".encode() in (
+        files[f"lib/{LIST}"]
+    )
     assert files["main.py"] == paths.main_py().read_bytes() and files["ca.der"] == CA
     values: dict = {}
     exec(files["board.py"], values)

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from callboard.native_files import LIST
 from callboard_host import paths
 from callboard_host.errors import BadInput, NotBuilt
+from callboard_host.natmods import folder_for, hash_list
 
 from ..boards import board_py
 from ..boards.load import Board
@@ -75,7 +77,7 @@ def compiled(files: dict[str, Path]) -> dict[str, bytes]:
 def natmods(board: Board, builtin: frozenset[str], folder: Path | None) -> dict[str, bytes]:
     """The board's native modules that its firmware lacks. Raises NotBuilt, BadInput."""
     cpu = board.chip.natmods
-    folder = folder or paths.BUILD / "natmods" / cpu
+    folder = folder or folder_for(cpu)
     wanted = [
         name
         for name, form in sorted(board.facts["native"].items())
@@ -87,6 +89,8 @@ def natmods(board: Board, builtin: frozenset[str], folder: Path | None) -> dict[
         if not path.exists():
             raise NotBuilt(f"{path} is not there", "run `make natmods`, or give --natmods")
         found[path.name] = checked(path.read_bytes(), str(path), cpu)
+    if found:  # the firmware imports no module that is not as its list says
+        found[LIST] = hash_list(cpu, found).encode()
     return found
 
 

@@ -79,8 +79,11 @@ def digests(paths):
 
     found = {}
     for path in paths:
+        sha256 = hashlib.sha256()
         with open(path, "rb") as file:
-            found[path] = str(binascii.hexlify(hashlib.sha256(file.read()).digest()), "ascii")
+            while piece := file.read(4096):
+                sha256.update(piece)
+        found[path] = str(binascii.hexlify(sha256.digest()), "ascii")
     return found
 
 

@@ -30,6 +30,28 @@ def run(code):
         return text.getvalue().encode()
 
 
+WINDOW = 512
+
+
+def paste():
+    """Raw paste mode: the sender may be a window ahead, and is told when one was read."""
+    say(b"R\x01" + bytes([WINDOW & 0xFF, WINDOW >> 8]) + b"\x01")
+    code = bytearray()
+    while True:
+        byte = stdin.read(1)
+        if byte == b"\x04":
+            say(b"\x04")
+            return bytes(code)
+        code += byte
+        if len(code) % WINDOW == 0:
+            say(b"\x01")
+
+
+def finish(code):
+    failure = run(code)
+    say(b"\x04" + failure + b"\x04>")
+
+
 code = b""
 say(b"\r\n>>> ")
 while True:
@@ -37,17 +59,16 @@ while True:
     if not byte:
         break
     if byte == b"\x01":
+        if code == b"\x05A":
+            finish(paste())
+        else:
+            say(b"raw REPL; CTRL-B to exit\r\n>")
         code = b""
-        say(b"raw REPL; CTRL-B to exit\r\n>")
     elif byte == b"\x02":
         say(b"\r\n>>> ")
     elif byte == b"\x04":
         say(b"OK")
-        failure = run(code)
-        say(b"\x04" + failure + b"\x04>")
+        finish(code)
         code = b""
     elif byte not in (b"\x03", b"\r"):
         code += byte
-        if code == b"\x05A\x01":  # raw paste mode: not here
-            say(b"R\x00")
-            code = b""

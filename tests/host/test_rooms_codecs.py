@@ -158,3 +158,38 @@ def test_auto_subscription_leaves_out_what_cannot_be_taken():
 def test_every_codec_that_may_be_chosen_is_described():
     assert set(media.AUDIO_PREFERENCE) < set(media.CODECS)
     assert media.AUDIO_PREFERENCE[-1] == "pcmu"
+
+
+@covers("V-31", "V-32")
+@pytest.mark.parametrize("caller", [BELL, ADA], ids=["device calls", "phone calls"])
+@pytest.mark.parametrize("call_type", [1, 2])
+@pytest.mark.parametrize("cameras", [(0, 0), (1, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize("screens", [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("camera", [False, True])
+def test_pictures_go_where_they_were_asked_for_and_can_be_shown(
+    caller, call_type, cameras, screens, camera
+):
+    """`screens`: of caller and callee."""
+    shown = [("pcmu", "h264") if screen else PCMU for screen in screens]
+    callee = ADA if caller is BELL else BELL
+    world = EngineWorld()
+    world.connect(caller, caps=(*shown[0], "media-ws"))
+    world.connect(callee, caps=(*shown[1], "media-ws"))
+    wishes = {"caller_camera": cameras[0], "callee_camera": cameras[1]}
+    call_id = world.call(caller, callee, call_type, **wishes)
+    world.rings(call_id)
+    media = world.answer(callee, call_id, shown[1], camera)
+    ((_, answered),) = [push for push in world.take(caller) if push[0] == "call.answered"]
+    video = call_type == 1
+    from_caller = video and cameras[0] == 1 and screens[1]
+    from_callee = video and cameras[1] == 1 and screens[0] and camera
+    assert ("send_video" in answered["media"]) == ("receive_video" in media) == from_caller
+    assert ("receive_video" in answered["media"]) == ("send_video" in media) == from_callee
+    assert answered["media"]["send"] == media["receive"]
+    assert len(world.feeds) == len(world.routes) == 2 + from_caller + from_callee
+    for name in ("send_video", "receive_video"):
+        if name in media:
+            told = {key: media[name].get(key) for key in ("codec", "payload_type", "clock_rate")}
+            assert told == {"codec": "h264", "payload_type": 96, "clock_rate": 90000}
+    world.hang_up(caller, call_id)
+    assert not world.feeds and not world.routes

@@ -15,7 +15,7 @@ DEVICES = [device(name) for name in "ab"]
 USERS = [user(name) for name in "xyz"]
 EVERYBODY = DEVICES + USERS
 WHO = st.sampled_from(EVERYBODY)
-OFFERS = [("pcmu",), ("opus-8k", "pcmu"), ("opus", "opus-8k", "pcmu"), ("opus",)]
+OFFERS = [("pcmu",), ("opus-8k", "pcmu"), ("opus", "opus-8k", "pcmu", "h264"), ("opus", "h264")]
 CODECS = st.sampled_from(OFFERS)
 
 
@@ -75,11 +75,12 @@ class Machine(RuleBasedStateMachine):
     def advance(self, ms):
         self.world.advance(ms)
 
-    @rule(caller=WHO, callee=WHO)
-    def call(self, caller, callee):
+    @rule(caller=WHO, callee=WHO, video=st.booleans())
+    def call(self, caller, callee, video=False):
         """In every direction; refused only for a reason that can be seen."""
         free = self.may_call(caller, callee)
-        wanted = details(caller=caller)
+        cameras = {"caller_camera": 1, "callee_camera": 1} if video else {}
+        wanted = details(1 if video else 2, caller, **cameras)
         result = self.act("call", caller.key, callee, wanted, self.world.now_ms)
         assert (result is not None) == free
         if result:
@@ -117,15 +118,16 @@ class Machine(RuleBasedStateMachine):
         data=st.data(),
         step=st.sampled_from(["answer", "answer", "answer", "reject", "hang_up"]),
         codecs=CODECS,
+        camera=st.booleans(),
     )
-    def in_call(self, data, step, codecs):
+    def in_call(self, data, step, codecs, camera):
         if self.started:
             call_id = pick(data, sorted(self.started))
             caller, callee = self.started[call_id]
             key = pick(data, [callee, callee, caller, USERS[0].key])
             arguments = [key, call_id, self.world.now_ms]
             if step == "answer":
-                arguments.insert(2, codecs)
+                arguments[2:2] = [codecs, camera]
             self.act(step, *arguments)
 
     @rule(who=WHO, auto=st.booleans())
@@ -272,10 +274,10 @@ def test_long_random_walks(seed):
         lambda: machine.connect(who(), flag(), codecs()): 4,
         lambda: machine.lose(who(), source.random() < 0.2): 1,
         lambda: machine.advance(source.choice([1, 100, 5_000, 20_000])): 1,
-        lambda: machine.call(who(), who()): 4,
+        lambda: machine.call(who(), who(), flag()): 4,
         lambda: machine.cross(who(), who()): 1,
         lambda: machine.acknowledge(source, source.choice([0, 0, 0, -30003])): 4,
-        lambda: machine.in_call(source, source.choice(answers), codecs()): 8,
+        lambda: machine.in_call(source, source.choice(answers), codecs(), flag()): 8,
         lambda: machine.create(who(), flag()): 2,
         lambda: machine.join(who(), source, flag()): 4,
         lambda: machine.leave(source): 1,

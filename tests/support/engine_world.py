@@ -31,12 +31,12 @@ def user(name):
     return Identity(f"user:{name}", f"user_{name}", "user")
 
 
-def details(call_type=2, caller=None):
+def details(call_type=2, caller=None, **extra):
     """A call as the voip face makes it; `caller`: who calls, a device unless a user is given."""
     a_device, a_user = {"sn": "SN1"}, {"open_id": "o1"}
     if caller is not None and caller.role == "user":
-        return CallDetails(call_type, a_user, a_device, 7, PHONE_TO_DEVICE)
-    return CallDetails(call_type, a_device, a_user, 7, extra={"flavour": 0})
+        return CallDetails(call_type, a_user, a_device, 7, PHONE_TO_DEVICE, extra)
+    return CallDetails(call_type, a_device, a_user, 7, extra={"flavour": 0} | extra)
 
 
 def check_visitor(to, params):
@@ -126,9 +126,9 @@ class EngineWorld:
             self.run(self.engine.tick(self.now_ms))
         self.now_ms = end
 
-    def call(self, caller, callee, call_type=2):
+    def call(self, caller, callee, call_type=2, **extra):
         """voip.call; returns the call id."""
-        wanted = details(call_type, caller)
+        wanted = details(call_type, caller, **extra)
         outcome = self.engine.call(caller.key, callee, wanted, self.now_ms)
         return self.run(outcome)["call_id"]
 
@@ -136,9 +136,10 @@ class EngineWorld:
         """The callee's end acknowledges the invitation."""
         self.run(self.engine.invitation_delivered(call_id, self.now_ms))
 
-    def answer(self, callee, call_id, codecs=("pcmu",)):
+    def answer(self, callee, call_id, codecs=("pcmu",), camera=False):
         """The callee answers; returns its media description."""
-        return self.run(self.engine.answer(callee.key, call_id, codecs, self.now_ms))["media"]
+        outcome = self.engine.answer(callee.key, call_id, codecs, camera, self.now_ms)
+        return self.run(outcome)["media"]
 
     def hang_up(self, who, call_id):
         """Either end hangs up."""

@@ -47,8 +47,9 @@ async def answer(core: Core, session: Session, _id: int, params: dict[str, Any])
     """The callee takes the call."""
     call_id = fields.text(params, "call_id", 64)
     offered = fields.names(params, "codecs", CODECS)
+    camera = fields.boolean(params, "camera", False)
     now_ms = core.clock.monotonic_ms()
-    return core.hub.run(core.hub.engine.answer(session.key, call_id, offered, now_ms))
+    return core.hub.run(core.hub.engine.answer(session.key, call_id, offered, camera, now_ms))
 
 
 async def reject(core: Core, session: Session, _id: int, params: dict[str, Any]) -> Result:

@@ -17,7 +17,7 @@ from callboard import codes
 
 from ..refusal import Refused
 from .effects import CallFailed, CallRinging, Invite, Push
-from .media import AUDIO, VIDEO, choose_audio, stream
+from .media import AUDIO, VIDEO, VIDEO_CODEC, choose_audio, stream
 from .membership import Rooms
 from .model import (
     DEVICE,
@@ -27,12 +27,20 @@ from .model import (
     TALKING,
     Call,
     CallDetails,
+    Member,
     Participant,
     State,
 )
 
 DELIVERY = "delivery"  # kinds of timers
 RING = "ring"
+
+_SIDE = {  # members of a media description (PROTOCOL.md §4)
+    ("send", AUDIO): "send",
+    ("receive", AUDIO): "receive",
+    ("send", VIDEO): "send_video",
+    ("receive", VIDEO): "receive_video",
+}
 
 BY_CALLER = "caller"
 BY_CALLEE = "callee"
@@ -95,9 +103,12 @@ class Calls:
             self._fail(call, codes.TIMEOUT, text, codes.END_ABORTED)
 
     def answer(
-        self, who: Participant, call_id: str, offered: Iterable[str], now_ms: int
+        self, who: Participant, call_id: str, offered: Iterable[str], camera: bool, now_ms: int
     ) -> dict[str, Any]:
-        """The callee takes the call: both get their streams."""
+        """The callee takes the call: both get their streams.
+
+        `offered`: codecs it can take; `camera`: whether it would send pictures.
+        """
         call = self._of_callee(who, call_id)
         if call.state == TALKING:
             raise Refused(codes.AVT_WRONG_ORDER, "the call was answered already")
@@ -108,10 +119,14 @@ class Calls:
         self._state.timers.cancel((RING, call_id))
         call.state = TALKING
         callee_member = rooms.admit(room, who, auto_subscribe=False)
-        from_caller = rooms.add_feed(room, caller_member, AUDIO, codec, "")
-        from_callee = rooms.add_feed(room, callee_member, AUDIO, codec, "")
-        rooms.add_subscription(callee_member, from_caller)
-        rooms.add_subscription(caller_member, from_callee)
+        self._connect(call, caller_member, callee_member, AUDIO, codec)
+        self._connect(call, callee_member, caller_member, AUDIO, codec)
+        wishes = call.details.extra
+        if VIDEO in room.kinds:
+            if wishes.get("caller_camera") and VIDEO_CODEC in offered:
+                self._connect(call, caller_member, callee_member, VIDEO, VIDEO_CODEC)
+            if wishes.get("callee_camera") and camera and VIDEO_CODEC in caller_member.caps:
+                self._connect(call, callee_member, caller_member, VIDEO, VIDEO_CODEC)
         params: dict[str, Any] = {"call_id": call_id}
         params["media"] = self._media(call, call.caller)
         if self._is_device(call.caller):
@@ -219,9 +234,17 @@ class Calls:
 
     def _media(self, call: Call, key: str) -> dict[str, Any]:
         member = call.room.members[key]
-        (sent,) = member.feeds.values()
-        (received,) = member.subscriptions.values()
-        return {"send": stream(sent), "receive": stream(received.feed)}
+        media = {_SIDE["send", feed.kind]: stream(feed) for feed in member.feeds.values()}
+        for subscription in member.subscriptions.values():
+            media[_SIDE["receive", subscription.feed.kind]] = stream(subscription.feed)
+        return media
+
+    def _connect(
+        self, call: Call, sender: Member, receiver: Member, kind: str, codec: str
+    ) -> None:
+        """A feed from one end to the other."""
+        feed = self._rooms.add_feed(call.room, sender, kind, codec, "")
+        self._rooms.add_subscription(receiver, feed)
 
     def _fail(self, call: Call, code: int, message: str, reason: str) -> None:
         """End a call that never rang: the caller's request fails."""

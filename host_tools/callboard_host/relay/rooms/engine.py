@@ -86,9 +86,15 @@ class Engine:
         self._calls.refused(call_id, code, message)
         return self._outcome({})
 
-    def answer(self, key: str, call_id: str, offered: Iterable[str], now_ms: int) -> Outcome:
-        """The callee answers with the codecs it can take. Result: `{"media"}`."""
-        return self._do(self._calls.answer, self._participant(key), call_id, offered, now_ms)
+    def answer(
+        self, key: str, call_id: str, offered: Iterable[str], camera: bool, now_ms: int
+    ) -> Outcome:
+        """The callee answers with the codecs it can take, and whether it has a picture to send.
+
+        Result: `{"media"}`.
+        """
+        who = self._participant(key)
+        return self._do(self._calls.answer, who, call_id, offered, camera, now_ms)
 
     def reject(self, key: str, call_id: str, now_ms: int) -> Outcome:
         """The callee rejects."""

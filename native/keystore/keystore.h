@@ -69,9 +69,9 @@ typedef struct {
 
 /* Bytes of state for this many keys and this write buffer. */
 int32_t ks_state_size(int32_t keys, int32_t buffer);
-/* Open the store. buffer: bytes, a multiple of the program unit, at least KS_HEADER; larger ones make
- * fewer program operations. Writes nothing. Returns 0, KS_EMPTY, or KS_EVERSION, KS_EGEOMETRY,
- * KS_EKEYS, KS_EIO. Damaged data never stops it. `flash` must stay valid. */
+/* Open the store. buffer: bytes, even, a multiple of the program unit, KS_HEADER at least; larger ones
+ * make fewer program operations. keys: 1 to KS_KEYS_MAX. Writes nothing. Returns 0, KS_EMPTY, or
+ * KS_EVERSION, KS_EGEOMETRY, KS_EKEYS, KS_EIO. Damaged data never stops it. `flash` must stay valid. */
 int32_t ks_open(ks_t *state, size_t state_size, const ks_flash_t *flash, int32_t buffer, int32_t keys);
 /* For a state that goes to and fro between calls (attach.c): use this driver until ks_detach. CB_ESTATE
  * unless the state is that of an open, detached store: a call that never came back (an exception in the

@@ -102,7 +102,7 @@ static int32_t find_store(ks_t *s) {
 
 int32_t ks_open(ks_t *s, size_t state_size, const ks_flash_t *flash, int32_t buffer, int32_t keys) {
     int32_t need = ks_state_size(keys, buffer), unit = flash->geometry(flash->context);
-    if (need < 0 || (size_t)need > state_size || ((uintptr_t)s & (sizeof(void *) - 1)) != 0) {
+    if ((uint32_t)need > state_size || ((uintptr_t)s & (sizeof(void *) - 1)) != 0) {
         return CB_ERANGE;
     }
     uint32_t mask = (uint32_t)unit - 1;
@@ -220,9 +220,7 @@ int32_t ks_heal(ks_t *s) {
     if (s->error || write_note(s)) {
         return failure(s);
     }
-    reindex(s);
-    s->flags |= FLAG_MARK;
-    return failure(s);
+    return reindex(s);
 }
 
 int32_t ks_maintain(ks_t *s) {

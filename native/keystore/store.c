@@ -4,7 +4,7 @@
 #define PUT_TRIES 3 /* places to try when the flash does not take a record */
 
 int32_t ks_state_size(int32_t keys, int32_t buffer) {
-    if ((uint32_t)keys - 1 >= KS_KEYS_MAX || (uint32_t)buffer - KS_HEADER > KS_SECTOR) {
+    if ((uint32_t)keys - 1 >= KS_KEYS_MAX || (uint32_t)buffer - KS_HEADER > KS_SECTOR || buffer & 1) {
         return CB_ERANGE;
     }
     return (int32_t)sizeof(ks_t) + buffer + KS_PER_KEY * keys;

@@ -279,7 +279,8 @@ def test_refuses_a_state_too_small():
     assert lib.ks_open(state, need, nor.driver, 256, 0) == erange
     assert lib.ks_open(state, need, nor.driver, 256, 256) == erange
     assert lib.ks_open(state, need, nor.driver, 23, 4) == erange
-    assert lib.ks_open(state, need, nor.driver, 255, 4) == KS["KS_EGEOMETRY"]
+    assert lib.ks_open(state, need, nor.driver, 25, 4) == erange  # the index must be aligned
+    assert lib.ks_open(state, need, nor.driver, 254, 4) == KS["KS_EGEOMETRY"]
     assert lib.ks_open(state, need, nor.driver, 256, 4) == KS["KS_EMPTY"]
 
 

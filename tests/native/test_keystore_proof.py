@@ -115,7 +115,7 @@ DEFECTS = {
             "if (s->flags & FLAG_CLAIMED && has_room && write_note(s)) {",
             "if (has_room && 0) {",
         ),
-        ("prove", 256, 2, 6),
+        ("prove", 256, 3, 6),
     ),
     "the header comes first": (
         ("record.c", "s->pass == is_header", "(s->pass == is_header || is_header)"),

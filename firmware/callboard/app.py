@@ -21,6 +21,7 @@ from .voip.client import Client
 CLOSE_MS = 8000
 BEAT_MS = 1000
 REFUSED_MS = 60000  # after the relay did not accept our key
+IDLE_MS = 2000  # how often to look whether there is time for the flash
 RESTART = 85  # exit status: the board is to be started again
 BOOT_COLLECT = 8192  # bytes: what loads now stays, and must not be scattered among garbage
 _EVENT_OF_STATE = {
@@ -100,6 +101,7 @@ class App:
             self._tasks.start("console", self._console)
             self._tasks.start("journal", self._journal.run)
             self._tasks.start("watchdog", self._beat)
+            self._tasks.start("flash", self._maintain)
             await self._quit.wait()
         except Exception as error:
             self._failed(error)
@@ -267,6 +269,12 @@ class App:
             self._log.exception(error)
         self._log.error("a task failed: %s", context.get("message"))
 
+    async def _maintain(self):
+        """What would stall the board in a call, an erase of flash, is done between calls."""
+        while True:
+            self._store.maintain()
+            await self._hardware.clock.sleep_ms(IDLE_MS)
+
     def _task_failed(self, name, error, delay_ms):
         self._failed(error)
         self._log.warn("%s: again in %d ms", name, delay_ms)
@@ -359,6 +367,8 @@ class App:
         if state in _EVENT_OF_STATE:
             self._emit(_EVENT_OF_STATE[state])
         self._hardware.outlet.gentle = state != calls.IDLE
+        if state != calls.IDLE:
+            self._store.may_erase = False
         if state == calls.TALKING:
             self._sounds = True
         elif state == calls.IDLE:
@@ -374,6 +384,7 @@ class App:
 
     def _ended(self):
         """The call is over and its sound, if any, has come to rest."""
+        self._store.may_erase = True
         if self._reason is not None:
             self._emit("ended", {"reason": self._reason})
             self._reason = None

@@ -7,7 +7,7 @@ Not during a call: it uses the microphone and the speaker, which is heard for a 
 
 from array import array
 
-from . import keystore, port
+from . import port
 from .errors import CallboardError
 from .media import codec
 from .native import pcm
@@ -99,7 +99,7 @@ class SelfTest:
         if there != value or self._store.get(_NAME) is not None:
             raise Failed("it does not keep what is written")
         stats = self._store.stats()
-        return "%d values, %d of %d bytes" % (stats["keys"], stats["used"], keystore.SIZE_MAX)
+        return "%d values, %d of %d bytes" % (stats["keys"], stats["used"], stats["size"])
 
     async def _hear(self):
         """The microphone's level, and that it delivers frames in time."""

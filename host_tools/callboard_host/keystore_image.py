@@ -156,8 +156,8 @@ def repair(path: Path) -> None:
 
 
 def _open(path):
+    from callboard import keystore
     from callboard.flash.devices import FileFlash
-    from callboard.flash.store import FlashStore
 
     image = read(load(path))
     if image.active is None:
@@ -165,7 +165,7 @@ def _open(path):
             f"there is no key store in {path}", hint="a new one is made by the board that opens it"
         )
     flash = FileFlash(str(path), unit=image.active.unit)
-    return FlashStore(flash, keys=255), flash
+    return keystore.open(flash, identity=False, keys=255), flash
 
 
 def _aligned(n: int, unit: int) -> int:

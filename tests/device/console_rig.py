@@ -6,7 +6,7 @@ import json
 from callboard import keystore
 from callboard.config import Config
 from callboard.errors import NetworkError
-from callboard.keystore import RamDevice
+from callboard.flash.devices import RamFlash
 from callboard.log import Log
 from callboard.serial.channel import HOST, Channel
 from callboard.serial.commands import Commands
@@ -64,7 +64,7 @@ class Rig(Handler):
     def __init__(self):
         self.clock = FakeClock()
         self.board = Board()
-        self.config = Config(keystore.open(RamDevice(), identity=False))
+        self.config = Config(keystore.open(RamFlash(), identity=False))
         self.commands = Commands(self.config, self.board, self.clock)
         self.outlet = Outlet(self._written, lambda: True, self.clock)
         self.log = self.board.log = Log(self.outlet.line, self.clock)

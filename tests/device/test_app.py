@@ -4,15 +4,15 @@ import asyncio
 import gc
 
 from fake_relay import FakeRelay, fixed_random
+from flash_rig import CutFlash, opened
 from voip_bench import media, rtp_packet
 
-from callboard import codes, keystore, native
-from callboard.app import RESTART, App
+from callboard import codes, native
+from callboard.app import IDLE_MS, RESTART, App
 from callboard.errors import CallboardError, InvalidArgument
 from callboard.flash import SECTOR
 from callboard.flash.devices import RamFlash
 from callboard.flash.log_ring import LogRing
-from callboard.keystore import RamDevice
 from callboard.log import Log
 from callboard.media.devices import NullMicrophone, NullSpeaker
 from callboard.native import opus
@@ -61,7 +61,8 @@ class Hardware:
         self.closed = 0
         self.outlet = Gate()
         self.broken_microphone = False
-        self.store = keystore.open(RamDevice(), identity=False)
+        self.flash = CutFlash()
+        self.store = opened(self.flash)
         if registered:
             self.store.put(KEY_NAME, KEY)
         self._quit = asyncio.Event()
@@ -311,6 +312,29 @@ async def test_a_task_that_nobody_waits_for_is_heard_of():
     assert any("KeyError" in line for line in rig.hardware.lines)
     assert any("a task failed" in line for line in rig.hardware.lines)
     await rig.off()
+
+
+async def test_flash_is_erased_between_calls_only():
+    rig = Rig()
+    await rig.boot()
+    flash, store = rig.hardware.flash, rig.hardware.store
+    await rig.press()
+    await rig.answer()
+    erases = flash.erases
+    swaps = store.stats()["sequence"]
+    number = 0
+    while store.stats()["sequence"] == swaps:  # until the log has moved to the spare sector
+        number += 1
+        store.put("number", b"%d" % number * 20)
+    for _ in range(500):
+        await rig.clock.run(20)
+    assert rig.app._client.is_busy() and flash.erases == erases
+    assert not store.stats()["ready"]
+    await rig.press()
+    await rig.clock.run(IDLE_MS + 20)
+    assert flash.erases == erases + 1 and store.stats()["ready"]
+    assert store.get("number") == b"%d" % number * 20 and store.stats()["late_erases"] == 0
+    assert await rig.off() == 0
 
 
 async def test_mute_and_levels_are_typed():

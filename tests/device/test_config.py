@@ -1,9 +1,9 @@
 """The configuration: any bytes, all or nothing, secrets kept, limits named."""
 
-from callboard import keystore
+from flash_rig import CutFlash, PowerCut, again, opened
+
 from callboard.config import CA_MAX, NAMES, SECRETS, VERSION_NAME, Config
 from callboard.errors import InvalidArgument, StorageError
-from callboard.keystore import RamDevice
 from callboard.voip.registration import KEY_NAME, NONCE_NAME
 from support import raises
 
@@ -22,29 +22,14 @@ ALL = {
 }
 
 
-class CountingDevice(RamDevice):
-    """Counts writes; fails from the `cut`-th on, as when the power is gone."""
-
-    volatile = False
-    cut = None
-    writes = 0
-
-    def replace(self, data):
-        if self.cut is not None and self.writes >= self.cut:
-            raise StorageError("no power")
-        self.writes += 1
-        super().replace(data)
-
-
 def fresh(**options):
-    return Config(keystore.open(CountingDevice()), **options)
+    return Config(opened(CutFlash()), **options)
 
 
 def test_every_field_is_kept():
-    device = CountingDevice()
-    assert Config(keystore.open(device)).change(ALL) == sorted(ALL)
-    assert device.writes == 1
-    config = Config(keystore.open(device))
+    flash = CutFlash()
+    assert Config(opened(flash)).change(ALL) == sorted(ALL)
+    config = Config(opened(flash))
     assert config.get("wifi_ssid") == b"\x00\xff\x03"
     assert config.get("wifi_password") == "pässword".encode()
     assert config.get("leaf_sha256") == b"\xab" * 32
@@ -126,7 +111,7 @@ def test_defaults_and_what_is_missing():
 
 
 def test_another_identity_forgets_the_key():
-    store = keystore.open(CountingDevice())
+    store = opened(CutFlash())
     config = Config(store, {"wxa_appid": "wxdemo"})
     config.change({"model_id": "doorbell", "sn": "SN1"})
     for values, kept in (
@@ -141,22 +126,26 @@ def test_another_identity_forgets_the_key():
         assert (store.get(KEY_NAME) is not None) == kept == (store.get(NONCE_NAME) is not None)
 
 
-def test_power_cut_at_every_write_leaves_old_or_new():
+# covers: V-22
+def test_power_cut_at_every_operation_leaves_old_or_new():
     outcomes = ("OLD", b"old", "doorbell"), ("NEW", b"new", "doorbell"), (None, None, None)
-    for cut in range(3):
-        device = CountingDevice()
-        config = Config(keystore.open(device))
+    stages = []
+    done = False
+    while not done:
+        flash = CutFlash()
+        config = Config(opened(flash))
         config.change({"sn": "OLD", "model_id": "doorbell", "wifi_ssid": "old"})
-        device.cut = device.writes + cut
+        flash.cut = len(stages)
         try:
             config.change({"sn": "NEW", "wifi_ssid": "new"})
             config.erase()
-        except StorageError:
+            done = flash.cut >= 0
+        except PowerCut:
             pass
-        device.cut = None
-        after = Config(keystore.open(device))
+        after = Config(opened(again(flash)))
         values = (after.get("sn"), after.get("wifi_ssid"), after.get("model_id"))
-        assert values == outcomes[cut]
+        stages.append(outcomes.index(values))
+    assert stages == sorted(stages) and set(stages) == {0, 1, 2}, stages
 
 
 def test_pin():
@@ -167,6 +156,6 @@ def test_pin():
 
 
 def test_a_later_version_is_refused():
-    store = keystore.open(CountingDevice())
+    store = opened(CutFlash())
     store.put(VERSION_NAME, b"\x02")
     raises(StorageError, Config, store)

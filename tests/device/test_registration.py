@@ -10,7 +10,7 @@ from callboard.errors import (
     ProtocolError,
     RemoteError,
 )
-from callboard.keystore import RamDevice
+from callboard.flash.devices import RamFlash
 from callboard.voip.identity import Identity
 from callboard.voip.registration import KEY_NAME, NONCE_NAME, Registration
 from support import raises
@@ -52,7 +52,7 @@ class Backend:
 
 def made():
     """(store, backend, registration, identity)."""
-    store = keystore.open(RamDevice(), identity=False)
+    store = keystore.open(RamFlash(), identity=False)
     backend = Backend(store)
     return (
         store,

@@ -5,11 +5,9 @@ from array import array
 
 from callboard import keystore, selftest
 from callboard.config import Config
-from callboard.errors import StorageError
 from callboard.flash.devices import RamFlash
 from callboard.flash.log_ring import LogRing
 from callboard.journal import Journal
-from callboard.keystore import RamDevice
 from callboard.log import Log
 from callboard.media import codec
 from callboard.media.devices import NullMicrophone, NullSpeaker
@@ -56,7 +54,7 @@ def parts(microphone=None, store=None, deaf=False, speaker=None, flash=None, har
     speaker = speaker or NullSpeaker(16000, CLOCK)
     if microphone is None:
         microphone = NullMicrophone(16000, CLOCK) if deaf else Room(speaker)
-    store = store or keystore.open(RamDevice(), identity=False)
+    store = store or keystore.open(RamFlash(), identity=False)
     log = Log(lambda line: None, CLOCK)
     journal = Journal(log, LogRing(flash or RamFlash()), CLOCK, lambda: True)
     journal.begin("power on", "1")
@@ -153,11 +151,13 @@ async def test_a_generator_that_repeats_or_leans():
             back()
 
 
-class Worn(RamDevice):
-    volatile = False
+class Worn(RamFlash):
+    """Takes nothing any more once it is `worn`."""
 
-    def replace(self, data):
-        raise StorageError("the flash does not work")
+    worn = False
+
+    def program(self, at, buf):
+        return -5 if self.worn else super().program(at, buf)
 
 
 class Forgetful(keystore.KeyStore):
@@ -167,8 +167,11 @@ class Forgetful(keystore.KeyStore):
 
 # covers: V-01
 async def test_a_key_store_that_cannot_write_or_forgets():
-    await broken("key store", "does not work", store=keystore.open(Worn()))
-    await broken("key store", "does not keep", store=Forgetful(RamDevice()))
+    flash = Worn()
+    store = keystore.open(flash, identity=False)
+    flash.worn = True
+    await broken("key store", "does not work", store=store)
+    await broken("key store", "does not keep", store=Forgetful(RamFlash()))
 
 
 # covers: V-01
@@ -267,14 +270,14 @@ async def test_a_network_that_is_not_there_and_a_radio_that_fails():
     for networks, word in (([], "0 networks"), (OSError(5), "OSError"), (None, "a wire")):
         found = await tried(hardware=Radio(networks))
         assert found["wifi"][0] == (networks is None) and word in found["wifi"][1]
-    store = keystore.open(RamDevice(), identity=False)
+    store = keystore.open(RamFlash(), identity=False)
     Config(store).change({"wifi_ssid": b"Home"})
     assert (await tried(store=store))["wifi"] == (True, "its network is there, -50 dBm")
 
 
 # covers: V-01
 async def test_a_relay_that_is_not_reached():
-    store = keystore.open(RamDevice(), identity=False)
+    store = keystore.open(RamFlash(), identity=False)
     values = {"relay_url": "http://r", "model_id": "m", "sn": "s", "wxa_appid": "w"}
     Config(store).change(values)
     assert (await tried(store=store))["relay"] == (False, "not connected")

@@ -2,20 +2,19 @@
 
 import asyncio
 import gc
-import os
 
 from fake_relay import mac_is_right
 from voip_bench import CONFIG, IDENTITY, Bench, begin, outcome
 
-from callboard import codes, keystore, port
+from callboard import codes, port
 from callboard.errors import (
     InvalidArgument,
     NotRegistered,
     RemoteError,
-    StorageError,
     TimedOut,
     WrongOrder,
 )
+from callboard.flash.devices import RamFlash
 from callboard.voip.lifecycle import LEVELS, NEEDS, STEPS, Lifecycle
 from support import SkipTest, raises, settle
 
@@ -44,12 +43,11 @@ async def attempt(client, function):
     """Call a function of the API with good arguments, whatever the level."""
     arguments = {
         "init_system": (CONFIG,),
-        "init_voip": (0, "/nowhere/flash") + IDENTITY,
+        "init_voip": (0, None) + IDENTITY,
         "register": ("ticket",),
         "call": ("user1",),
         "report": ({"a": 1},),
-        "send_notice": ("user1", "hello"),
-        "send_command": ("user1", {}),
+        "send_notice": ("user1", "x"),
         "send_audio": (1, 0, bytearray(160), 0, 160),
     }
     result = getattr(client, function)(*arguments.get(function, ()))
@@ -192,18 +190,18 @@ async def test_init_voip_cancelled_leaves_nothing():
     await bench.close()
 
 
-async def test_init_voip_checks_identity_and_storage_first():
-    for arguments, kind, code in (
-        ((9, "x") + IDENTITY, InvalidArgument, codes.INVALID_ARGUMENT),
-        ((0, "x", "m", "s" * 129, "w"), InvalidArgument, codes.SN_TOO_LONG),
-        ((0, "x", "m", "s s", "w"), InvalidArgument, codes.SN_BAD_CHARACTER),
-        ((0, "x", "m/", "s", "w"), InvalidArgument, codes.MODEL_REFUSED),
-        ((0, "/tmp") + IDENTITY, StorageError, codes.STORAGE),
+async def test_init_voip_checks_the_identity_first():
+    for flavour, model_id, sn, wxa_appid, code in (
+        (9,) + IDENTITY + (codes.INVALID_ARGUMENT,),
+        (0, "m", "s" * 129, "w", codes.SN_TOO_LONG),
+        (0, "m", "s s", "w", codes.SN_BAD_CHARACTER),
+        (0, "m/", "s", "w", codes.MODEL_REFUSED),
     ):
         bench = Bench()
         bench.init_av()
-        error = await outcome(bench.client.init_voip(*arguments))
-        assert isinstance(error, kind) and error.code == code, arguments
+        identity = model_id, sn, wxa_appid
+        error = await outcome(bench.client.init_voip(flavour, bench.store, *identity))
+        assert isinstance(error, InvalidArgument) and error.code == code, identity
         assert bench.client.level == "av" and bench.relay.attempts == 0
         await bench.close()
 
@@ -222,13 +220,12 @@ async def test_unregistered_device_registers_and_connects():
         posted.append(options["json"]["ticket"])
         return Answer()
 
-    path = "/tmp/callboard_test_flash_%d" % (id(posted) & 0xFFFFFFFF)
-    keystore.remove(path)
-    bench = Bench(post=post)
+    flash = RamFlash()
+    bench = Bench(registered=False, post=post, flash=flash)
     bench.init_av()
     client = bench.client
     assert isinstance(await outcome(attempt(client, "is_registered")), WrongOrder)
-    await client.init_voip(0, path, *IDENTITY)
+    await client.init_voip(0, bench.store, *IDENTITY)
     assert client.is_registered() == 0 and bench.relay.attempts == 0
     for refused in (client.call("user1"), client.report({"a": 1})):
         assert isinstance(await outcome(refused), NotRegistered)
@@ -239,17 +236,14 @@ async def test_unregistered_device_registers_and_connects():
     assert client.is_registered() == 1 and client.online and mac_is_right(bench.relay.hellos[0])
     await client.register("ticket-2")
     assert posted == ["ticket-1"] and bench.relay.attempts == 1
-    assert os.stat(path)[6] > 0
     await bench.close()
-    await bench_at(path)
-    keystore.remove(path)
+    await switched_on_with(flash)
 
 
-async def bench_at(path):
+async def switched_on_with(flash):
     """A device that is switched on again with the same flash connects without a ticket."""
-    bench = Bench()
-    bench.init_av()
-    await bench.client.init_voip(0, path, *IDENTITY)
+    bench = Bench(registered=False, flash=flash)
+    await bench.init()
     assert bench.client.is_registered() == 1 and mac_is_right(bench.relay.hellos[0])
     await bench.close()
 

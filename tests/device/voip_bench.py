@@ -5,7 +5,7 @@ import asyncio
 from fake_relay import KEY, FakeRelay, fixed_random
 
 from callboard import codes, keystore
-from callboard.keystore import RamDevice
+from callboard.flash.devices import RamFlash
 from callboard.voip.client import Client
 from callboard.voip.registration import KEY_NAME
 from support import FakeClock, settle
@@ -86,10 +86,10 @@ def rtp_packet(sequence, timestamp, payload=PAYLOAD, ssrc=0x7FFFFFF0):
 class Bench:
     """A client, its relay, its clock and what it told."""
 
-    def __init__(self, registered=True, post=None):
+    def __init__(self, registered=True, post=None, flash=None):
         self.clock = FakeClock()
         self.relay = FakeRelay(self.clock)
-        self.store = keystore.open(RamDevice(), identity=False)
+        self.store = keystore.open(flash or RamFlash(), identity=False)
         if registered:
             self.store.put(KEY_NAME, KEY)
         self.seen = Recorder()

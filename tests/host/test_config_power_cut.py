@@ -2,10 +2,10 @@
 
 import pytest
 
+from callboard import keystore
 from callboard.config import Config
 from callboard.errors import StorageError
 from callboard.flash.devices import RamFlash
-from callboard.flash.store import FlashStore
 from callboard.voip.registration import KEY_NAME
 
 OLD = {
@@ -74,7 +74,7 @@ def shown(config):
 def worn(changes):
     """Flash on which the configuration was written, and then changed so many times."""
     flash = CutFlash()
-    config = Config(FlashStore(flash))
+    config = Config(keystore.open(flash))
     config.change(OLD)
     config._store.put(KEY_NAME, DEVICE_KEY)
     for number in range(changes):
@@ -90,7 +90,7 @@ def test_one_of_them_moves_to_the_other_sector():
     counts = []
     for changes in CHANGES:
         flash = CutFlash(worn(changes))
-        Config(FlashStore(flash)).change(NEW)
+        Config(keystore.open(flash)).change(NEW)
         counts.append(flash.operations)
     assert max(counts) > min(counts)
 
@@ -99,20 +99,20 @@ def test_one_of_them_moves_to_the_other_sector():
 @pytest.mark.parametrize("share", [0, 2, 3])
 def test_the_old_configuration_or_the_new_one(changes, share):
     data = worn(changes)
-    before = shown(Config(FlashStore(CutFlash(data))))
+    before = shown(Config(keystore.open(CutFlash(data))))
     whole = CutFlash(data)
-    Config(FlashStore(whole)).change(NEW)
-    after = shown(Config(FlashStore(CutFlash(bytes(whole.data)))))
+    Config(keystore.open(whole)).change(NEW)
+    after = shown(Config(keystore.open(CutFlash(bytes(whole.data)))))
     assert before != after and before[1] == DEVICE_KEY and after[1] is None
     outcomes = []
     for cut in range(1, whole.operations + 1):
         flash = CutFlash(data, cut, share)
         with pytest.raises(StorageError):
-            Config(FlashStore(flash)).change(NEW)
-        left = shown(Config(FlashStore(CutFlash(bytes(flash.data)))))
+            Config(keystore.open(flash)).change(NEW)
+        left = shown(Config(keystore.open(CutFlash(bytes(flash.data)))))
         assert left in (before, after), f"half a configuration after operation {cut}"
         outcomes.append(left == after)
-        again = Config(FlashStore(CutFlash(bytes(flash.data))))
+        again = Config(keystore.open(CutFlash(bytes(flash.data))))
         again.change(NEW)  # it can be run again
         assert shown(again) == after
     assert outcomes == sorted(outcomes) and not outcomes[0]

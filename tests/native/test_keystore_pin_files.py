@@ -11,9 +11,9 @@ import pytest
 from littlefs import LittleFS, LittleFSError
 from littlefs.context import UserContext
 
+from callboard import keystore
 from callboard.errors import StorageError
 from callboard.flash import SECTOR, pin_files
-from callboard.flash.store import FlashStore
 
 ROUNDS = 4000 if os.environ.get("CALLBOARD_KEYSTORE_LONG") else 400
 BLOCKS = 48
@@ -90,7 +90,7 @@ def board(request):
 def test_nothing_moves_or_touches_them(board):
     lot = random.Random(1)
     blocks = pin_files.find_blocks(board)
-    store = FlashStore(pin_files.pin_flash(board, page=board.page))
+    store = keystore.open(pin_files.pin_flash(board, page=board.page))
     files, held = {}, {}
     full = 0
     for i in range(ROUNDS):
@@ -116,7 +116,7 @@ def test_nothing_moves_or_touches_them(board):
         if i % 40 == 39:
             board.remount()
             assert pin_files.find_blocks(board) == blocks
-            store = FlashStore(pin_files.pin_flash(board, page=board.page))
+            store = keystore.open(pin_files.pin_flash(board, page=board.page))
             assert {key: store.get(key) for key in store.keys()} == held  # noqa: SIM118
             for path, content in files.items():
                 assert board.read(path) == content
@@ -146,8 +146,8 @@ def test_files_that_are_not_as_they_should_be(board):
     board.fs.remove(pin_files.NAMES[1])
     board.fs.rename("elsewhere", pin_files.NAMES[1])
     assert find(board) == blocks
-    FlashStore(pin_files.pin_flash(board)).put("a", b"1")
-    assert FlashStore(pin_files.pin_flash(board)).get("a") == b"1"
+    keystore.open(pin_files.pin_flash(board)).put("a", b"1")
+    assert keystore.open(pin_files.pin_flash(board)).get("a") == b"1"
 
 
 def test_a_directory_of_many_pairs(board):

@@ -7,20 +7,22 @@ from ..errors import StorageError
 from . import SECTOR, SIZE
 
 _ENOENT = 2
-_open_file = open
+_MOUNTS = "/proc/mounts"
+_IN_MEMORY = ("tmpfs", "ramfs")
 
 
 class FileFlash:
     """`size` bytes in a file of the host's file system, made if it is not there.
 
-    Every program and erase reaches the disk before it returns. `unit` is the program unit, 1..256.
+    Every program and erase reaches the disk before it returns. `unit` is the program unit, 1..256;
+    `volatile` says whether power off clears the file, None: look whether its file system is one
+    in memory.
     """
 
-    volatile = False
-
-    def __init__(self, path, unit=1, size=SIZE):
+    def __init__(self, path, unit=1, size=SIZE, volatile=None):
         self.path = path
         self.size = size
+        self.volatile = in_memory(path) if volatile is None else volatile
         self._unit = unit
         try:
             try:
@@ -31,13 +33,13 @@ class FileFlash:
                 found = self._create()
             if found != size:
                 raise StorageError("%s has %d bytes, not %d" % (path, found, size))
-            self._file = _open_file(path, "r+b")
+            self._file = open(path, "r+b")
         except OSError as error:
             raise StorageError("cannot open the flash file %s: %s" % (path, error))
 
     def _create(self):
         temporary = self.path + ".new"
-        with _open_file(temporary, "wb") as file:
+        with open(temporary, "wb") as file:
             for _ in range(self.size // SECTOR):
                 file.write(b"\xff" * SECTOR)
             port.sync_file(file)
@@ -66,6 +68,24 @@ class FileFlash:
     def close(self):
         """Let go of the file."""
         self._file.close()
+
+
+def in_memory(path):
+    """Whether a path of this system is in a file system that power off clears; False where there
+    is no telling."""
+    if path[:1] != "/":
+        path = os.getcwd() + "/" + path
+    best = kind = ""
+    try:
+        with open(_MOUNTS) as mounts:
+            for line in mounts:
+                _source, place, found = line.split(" ", 3)[:3]
+                folder = place if place[-1] == "/" else place + "/"
+                if path.startswith(folder) and len(folder) >= len(best):
+                    best, kind = folder, found
+    except OSError:
+        return False
+    return kind in _IN_MEMORY
 
 
 class RamFlash:

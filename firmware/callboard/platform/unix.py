@@ -13,6 +13,7 @@ import time
 
 from .. import __version__, keystore, port
 from ..errors import InvalidArgument, NetworkError, StorageError
+from ..flash.devices import FileFlash
 from ..log import Log
 from ..serial.bridge import Bridge
 from ..serial.console import Console
@@ -68,6 +69,7 @@ class Platform:
             self.network = SerialNetwork(bridge, self.clock, self.settings.host_tls)
         self._writer = None
         self._led = None
+        self._flash = None
         self._devices = []
 
     # --- out ---
@@ -163,16 +165,14 @@ class Platform:
 
     def log_ring(self):
         """The LogRing in the board's flash, here a file beside the key store's; None: no place."""
-        from ..flash import SECTOR, devices
+        from ..flash import SECTOR
         from ..flash.log_ring import LogRing
 
         sectors = self.settings.log_sectors
         if not sectors:
             return None
         try:
-            return LogRing(
-                devices.FileFlash(self.settings.data_path + ".log", 1, sectors * SECTOR)
-            )
+            return LogRing(FileFlash(self.settings.data_path + ".log", size=sectors * SECTOR))
         except StorageError as error:
             self.log.module("log").error("nothing is kept in flash: %s", error.message)
             return None
@@ -187,8 +187,9 @@ class Platform:
         return HostWatchdog(path) if path else None
 
     def open_store(self):
-        """The key store in the board's flash, here a file."""
-        return keystore.open(keystore.FileDevice(self.settings.data_path))
+        """The key store in the board's flash, here a file, which this board's power off spares."""
+        self._flash = FileFlash(self.settings.data_path, volatile=False)
+        return keystore.open(self._flash)
 
     def microphone(self):
         """A new microphone. Raises InvalidArgument when its WAV file cannot be read."""
@@ -215,10 +216,12 @@ class Platform:
         return device
 
     def close(self):
-        """Switch off: close the WAV files."""
+        """Switch off: close the WAV files and the flash."""
         devices, self._devices = self._devices, []
         for device in devices:
             device.close()
+        if self._flash is not None:
+            self._flash.close()
 
     def flush(self):
         """Let everything out that was printed, at the end."""

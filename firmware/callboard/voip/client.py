@@ -1,10 +1,11 @@
 """The device's API: everything a call needs, in the documents' order (000 §2-§4).
 
     client = Client()
+    store = keystore.open(FileFlash("flash.bin"))   # from callboard and callboard.flash.devices
     client.init_system({"relay_url": "https://relay:8443", "tls": context}, callbacks)
     client.init_data_model()
     client.init_av(av_callbacks, microphone, speaker)
-    await client.init_voip(0, "flash.bin", "model", "serial", "wx123")
+    await client.init_voip(0, store, "model", "serial", "wx123")
     if not client.is_registered():
         await client.register(ticket)
     ...                                     # on_notify(EVENT_P2P_PEER_READY)
@@ -17,7 +18,7 @@
 The documents' names are mapped to these in firmware/README.md.
 """
 
-from .. import codes, keystore, port
+from .. import codes, port
 from ..errors import NotRegistered, WrongOrder
 from ..net.url import parse
 from ..rooms import Rooms
@@ -165,19 +166,16 @@ class Client:
     # --- voip ---
 
     async def init_voip(
-        self, flavour, data_path, model_id, device_id, wxa_appid, timeout_ms=CONNECT_MS
+        self, flavour, store, model_id, device_id, wxa_appid, timeout_ms=CONNECT_MS
     ):
-        """Fourth step: check the identity, open the key store, authenticate if registered.
+        """Fourth step: check the identity, authenticate if registered.
 
-        `flavour` codes.FLAVOUR_*; `data_path` a file's path or an open key store; `device_id` the
+        `flavour` codes.FLAVOUR_*; `store` an open key store (callboard.keystore); `device_id` the
         serial number. Raises InvalidArgument (9800001, 9800002, 9800003, 1), StorageError,
         RemoteError 6 when the relay refuses the key, TimedOut; the level is unchanged then.
         """
         self._steps.check("init_voip")
         identity = Identity(flavour, model_id, device_id, wxa_appid)
-        store = data_path
-        if isinstance(data_path, str):
-            store = keystore.open(keystore.FileDevice(data_path))
         url, tls = self._config["relay_url"], self._config.get("tls")
         url = url[:-1] if url.endswith("/") else url
         self._identity = identity

@@ -11,6 +11,7 @@ from binascii import unhexlify
 
 from callboard import codes, keystore
 from callboard.errors import CallboardError, NetworkError, RemoteError
+from callboard.flash.devices import FileFlash
 from callboard.voip.client import Client
 
 WAIT_MS = 10000
@@ -50,7 +51,7 @@ class Device:
     async def start(self):
         """init_system … init_voip: online afterwards if there is a key."""
         options, client = self.options, self.client
-        store = keystore.open(keystore.FileDevice(options["flash"]))
+        store = keystore.open(FileFlash(options["flash"], volatile=False))
         if options["device_key"]:
             store.put("device_key", unhexlify(options["device_key"]))
         client.init_system({"relay_url": options["url"]}, self)

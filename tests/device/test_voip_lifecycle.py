@@ -48,6 +48,7 @@ async def attempt(client, function):
         "call": ("user1",),
         "report": ({"a": 1},),
         "send_notice": ("user1", "x"),
+        "send_command": ("user1", {"a": 1}),
         "send_audio": (1, 0, bytearray(160), 0, 160),
     }
     result = getattr(client, function)(*arguments.get(function, ()))

@@ -6,10 +6,12 @@ In: {"do": name, ...arguments}; out: {"result": …} or {"code", "message", "kin
 
 import asyncio
 import json
+import os
 import sys
 
 from callboard import codes, keystore
 from callboard.errors import CallboardError
+from callboard.flash.devices import FileFlash
 from callboard.voip.client import Client
 
 WAIT_MS = 10000
@@ -55,7 +57,8 @@ class Device:
         client.init_data_model()
         client.init_av(self, codecs=("pcmu",))
         names = options["model"], options["sn"], options["app"]
-        await client.init_voip(options["flavour"], options["flash"], *names)
+        self.flash = FileFlash(options["flash"], volatile=False)
+        await client.init_voip(options["flavour"], keystore.open(self.flash), *names)
 
     async def do_stop(self):
         client = self.client
@@ -64,6 +67,7 @@ class Device:
                 leaving = getattr(client, "exit_" + level)()
                 if level == "voip":
                     await leaving
+        self.flash.close()
 
     async def do_register(self, ticket):
         await self.client.register(ticket)
@@ -75,8 +79,8 @@ class Device:
         return self.client.is_busy()
 
     async def do_wipe(self):
-        """Delete what data_path holds (000 §3: re-binding)."""
-        keystore.remove(self.options["flash"])
+        """Delete the key store's file (000 §3: re-binding)."""
+        os.remove(self.options["flash"])
 
     async def do_call(self, **arguments):
         return (await self.client.call(**arguments))["call_id"]

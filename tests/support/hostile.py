@@ -11,7 +11,14 @@ token; the order; the request's own id; a replay; the envelope; JSON itself.
 import json
 import random
 
-OPEN_ID, CALL, ROOM, TOKEN, STREAM, FEED = "open_id", "call_id", "room_id", "token", "stream", "feed"
+OPEN_ID, CALL, ROOM, TOKEN, STREAM, FEED = (
+    "open_id",
+    "call_id",
+    "room_id",
+    "token",
+    "stream",
+    "feed",
+)
 GROUP, VOIP, VOIP_TOKEN, SN, MODEL, APP = "group_id", "voip_id", "voip_token", "sn", "model", "app"
 BIT, TYPE, FLAG, TEXT, NAMES, OBJECT = "bit", "type", "flag", "text", "names", "object"
 
@@ -37,7 +44,13 @@ BOTH = {
     "room.create": {"audio?": FLAG, "video?": FLAG, "auto_subscribe?": FLAG, "record?": FLAG},
     "room.join": {"room_id": ROOM, "token": TOKEN, "auto_subscribe?": FLAG},
     "room.leave": {"room_id": ROOM},
-    "room.publish": {"room_id": ROOM, "audio": FLAG, "video": FLAG, "tag?": TEXT, "codecs?": NAMES},
+    "room.publish": {
+        "room_id": ROOM,
+        "audio": FLAG,
+        "video": FLAG,
+        "tag?": TEXT,
+        "codecs?": NAMES,
+    },
     "room.unpublish": {"room_id": ROOM, "stream_id": STREAM},
     "room.subscribe": {"room_id": ROOM, "feed_id": FEED},
     "room.unsubscribe": {"room_id": ROOM, "stream_id": STREAM},
@@ -60,7 +73,15 @@ SHAPES = {
         "device.revoke": {"model_id": MODEL, "sn": SN},
     },
 }
-FOREIGN_METHODS = ("hello", "challenge", "call.incoming", "call.ended", "room.event", "dm.set", "x")
+FOREIGN_METHODS = (
+    "hello",
+    "challenge",
+    "call.incoming",
+    "call.ended",
+    "room.event",
+    "dm.set",
+    "x",
+)
 LEARNED = {
     "call_id": CALL,
     "room_id": ROOM,
@@ -176,7 +197,9 @@ class Hostile:
             params[name] = self.random.choice(self._others[kind])
         elif how == 2 and isinstance(params.get(name), str) and params[name]:
             at = self.random.randrange(len(params[name]))
-            params[name] = params[name][:at] + self.random.choice("0zZ-_ü\0\"' ") + params[name][at:]
+            params[name] = (
+                params[name][:at] + self.random.choice("0zZ-_ü\0\"' ") + params[name][at:]
+            )
         else:
             params[name] = self._garbage()
 
@@ -223,6 +246,8 @@ class Hostile:
     def _broken_json(self, text: str) -> str:
         for _ in range(self.random.randrange(1, 4)):
             at = self.random.randrange(len(text) + 1)
-            insert = self.random.choice(('"', "{", "}", "[", ",", "9", "e", "\\", "\0", "null", "NaN"))
+            insert = self.random.choice(
+                ('"', "{", "}", "[", ",", "9", "e", "\\", "\0", "null", "NaN")
+            )
             text = text[:at] + insert + text[at + self.random.randrange(3) :]
         return self.random.choice((text, "[" * 3000, text[: len(text) // 2]))

@@ -51,8 +51,13 @@ async def test_a_call_with_what_the_backend_gave():
     assert params["voip_token"] == "Vabc"
     assert (params["group_id"], params["voip_id"]) == ("g_1", "v_1")
     await bench.client.hang_up()
-    await bench.client.call("user1")
-    assert "voip_token" not in bench.relay.requests[-1][1]
+    await bench.client.call("user1", device_id="SN1")
+    _, params = bench.relay.requests[-1]
+    assert params["device_id"] == "SN1" and "voip_token" not in params
+    await bench.client.hang_up()
+    for wrong in (5, b"V", "x" * 129):
+        error = await outcome(bench.client.call("user1", voip_token=wrong))
+        assert isinstance(error, InvalidArgument), wrong
     await bench.close()
 
 

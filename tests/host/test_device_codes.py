@@ -56,6 +56,12 @@ async def test_who_may_be_called(world, device):
     assert await device.refused("call", open_id=phone.open_id) == codes.CALL_NOT_BOUND
     await admin.remove_user(phone.open_id)
     assert await device.refused("call", open_id=phone.open_id) == codes.CALL_OPEN_ID
+    for wrong, code in (
+        ({"device_id": "SN0002"}, codes.CALL_DEVICE_ID),
+        ({"model_id": "other"}, codes.CALL_DEVICE_ID),
+        ({"wxa_appid": "wxother"}, codes.CALL_OTHER_APP),
+    ):
+        assert await device.refused("call", open_id=phone.open_id, **wrong) == code
     assert await device.do("is_busy") == 0
 
 

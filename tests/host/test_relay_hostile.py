@@ -239,7 +239,7 @@ async def test_hostile_messages_touch_nobody_and_fill_no_memory(tmp_path, caplog
             assert evil.session_id != scene.victim.session_id
             sender.reset()
         await idle(core, evil)
-        core.hub.router.forward(evil.key, sender.packet(scene.ssrcs))
+        core.hub.router.forward(evil, sender.packet(scene.ssrcs))
         look_at(line, seen, sender)
         if number % 3 == 0:
             seen["rang"] += friend_takes_part(friend, friend_line, sender)
@@ -250,7 +250,7 @@ async def test_hostile_messages_touch_nobody_and_fill_no_memory(tmp_path, caplog
     more = objects() - held
     print(f"{messages} messages of a {role}: {seen}, {more} objects more")
     assert seen["errors"] > messages // 10 and seen["closes"] > messages // 20, seen
-    assert seen["results"] > messages // 20 and (role == "user" or seen["rang"]), seen
+    assert seen["results"] > messages // 20 and seen["rang"] > 0, seen
     assert state_of(core, scene.keys) == before and await stored_of(core) == stored
     assert not any(each.texts for each in scene.lines)
     assert not any(each.media for each in scene.lines)

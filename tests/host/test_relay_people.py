@@ -180,6 +180,41 @@ async def test_a_call_that_says_wrongly_who_calls(world):
     await start_call(device, phone, device_id="SN0001", model_id=MODEL, wxa_appid=APP)
 
 
+@covers("V-34", "V-37", "V-38", "V-60")
+async def test_a_phone_that_calls_a_device_is_held_to_the_same_rules(world):
+    """-2, -19, -15, -12 unless its own release is another, -14, -17, -8, -9; then it rings."""
+    admin, device, phone = world.admin, await world.device(), await world.phone(devices=())
+    await admin.add_app("wxother")
+    await admin.add_model("m2")
+    zoe = world.client("user", (await world.invite("Zoe", app="wxother"))[0])
+    await zoe.connect()
+    call = OWN | {"call_type": 2}
+    assert await refusal_of(phone, "voip.call", **call | {"sn": "SN9"}) == codes.CALL_DEVICE_ID
+    assert await refusal_of(zoe, "voip.call", **call) == codes.CALL_OTHER_APP
+    await admin.add_app(APP, None, arrears=True, in_review=True, needs_token=True)
+    assert await refusal_of(phone, "voip.call", **call) == codes.CALL_ARREARS
+    await admin.add_app(APP, None, arrears=False)
+    assert await refusal_of(phone, "voip.call", **call) == codes.CALL_IN_REVIEW
+    call["flavour"] = codes.FLAVOUR_DEVELOPER
+
+    async def token(kind, model_id=MODEL):
+        body = {"kind": kind, "model_id": model_id}
+        return (await admin.of_app("POST", APP, "/voip_tokens", body))["voip_token"]
+
+    for wrong in (None, "Vforged", await token("device_to_phone")):
+        tried = call | {"voip_token": wrong}
+        assert await refusal_of(phone, "voip.call", **tried) == codes.CALL_PHONE_TOKEN
+    other = call | {"voip_token": await token("phone_to_device", "m2")}
+    assert await refusal_of(phone, "voip.call", **other) == codes.CALL_TOKEN_MODEL
+    call["voip_token"] = await token("phone_to_device")
+    assert await refusal_of(phone, "voip.call", **call) == codes.CALL_NOT_AUTHORISED
+    await phone.request("device.authorise", **OWN)
+    assert await refusal_of(phone, "voip.call", **call) == codes.CALL_NOT_BOUND
+    await admin.bind(phone.open_id, *OWN.values())
+    await phone.request("voip.call", **call)
+    await device.pushed("call.incoming")
+
+
 def test_prepared_calls_end_after_a_minute_and_are_bounded():
     waiting = Reservations()
     made = waiting.add("m", "s", "o", 0)

@@ -38,7 +38,7 @@ DEVICE_CALL = {
     "wxa_appid?": APP,
 }
 BOTH = {
-    "call.answer": {"call_id": CALL, "codecs": NAMES},
+    "call.answer": {"call_id": CALL, "codecs": NAMES, "camera?": FLAG},
     "call.reject": {"call_id": CALL},
     "call.hang_up": {"call_id?": CALL},
     "room.create": {"audio?": FLAG, "video?": FLAG, "auto_subscribe?": FLAG, "record?": FLAG},

@@ -5,6 +5,7 @@ from ..errors import InvalidArgument
 from .identity import is_word
 
 OPEN_ID_MAX = 64
+TEXT_MAX = 128  # characters of tokens and ids
 
 
 def call_params(open_id, call_type, caller_camera, callee_camera, video_info):
@@ -26,3 +27,14 @@ def call_params(open_id, call_type, caller_camera, callee_camera, video_info):
         "callee_camera": int(callee_camera),
         "video_info": video_info or {},
     }
+
+
+def add_texts(params, *names_and_values):
+    """Add optional members: name, value, name, value … None: leave it out."""
+    for index in range(0, len(names_and_values), 2):
+        name, value = names_and_values[index : index + 2]
+        if value is None:
+            continue
+        if not isinstance(value, str) or len(value) > TEXT_MAX:
+            raise InvalidArgument("%s must be a text of at most %d characters" % (name, TEXT_MAX))
+        params[name] = value

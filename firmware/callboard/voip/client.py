@@ -24,7 +24,7 @@ from ..net.url import parse
 from ..rooms import Rooms
 from . import call as calls
 from .av import Av
-from .call_params import call_params
+from .call_params import add_texts, call_params
 from .callbacks import DEVICE_CALLBACKS, listen
 from .data_model import check_properties
 from .identity import Identity
@@ -241,19 +241,22 @@ class Client:
         video_info=None,
         voip_token=None,
         prepared=None,
+        device_id=None,
+        model_id=None,
+        wxa_appid=None,
     ):
         """Call a user; returns the call object when the phone rings (doWxCloudVoipCall).
 
         `voip_token` and `prepared`, a pair (group_id, voip_id), come from the app's backend.
+        `device_id`, `model_id`, `wxa_appid` say once more who calls, as the document has it.
         Raises WrongOrder before EVENT_P2P_PEER_READY, NotRegistered, Busy, InvalidArgument,
         RemoteError with one of the documented codes, NetworkError, TimedOut.
         """
         self._steps.check("call")
         params = call_params(open_id, call_type, caller_camera, callee_camera, video_info)
-        if voip_token is not None:
-            params["voip_token"] = voip_token
-        if prepared is not None:
-            params["group_id"], params["voip_id"] = prepared
+        group_id, voip_id = prepared or (None, None)
+        add_texts(params, "voip_token", voip_token, "group_id", group_id, "voip_id", voip_id)
+        add_texts(params, "device_id", device_id, "model_id", model_id, "wxa_appid", wxa_appid)
         line = self._online()
         line.caller.call.check_free()
         if not line.ready or not line.link.has_session:

@@ -60,6 +60,7 @@ class VideoSender:
         self._state = bytearray(wire.RTP_TX_STATE)
         self._open(stream, sequence, timestamp)
         self._payload_off = transport.headroom + wire.rtp_header_size(self._state)
+        self.ssrc = stream["ssrc"].to_bytes(4, "big")
         self._packet = bytearray(self._payload_off + PAYLOAD_MAX)
         self._walk = array("i", [0] * wire.H264_WALK)
         self._unit = None  # the access unit that is on its way
@@ -92,7 +93,7 @@ class VideoSender:
         if kinds < 0:
             raise InvalidArgument("%d bytes at %d are no access unit in Annex B form" % (n, off))
         if self._unit is not None:
-            self._drop()
+            self.miss()
             return False
         if self._need_key and not kinds & wire.H264_KEY:
             self.dropped += 1
@@ -114,15 +115,16 @@ class VideoSender:
             wire.rtp_advance(self._state, _TICKS_OF_MS * passed_ms, 0)
         self._pts_ms = pts_ms
 
-    def _drop(self):
-        """A picture is lost to the far end: nothing but a key frame helps."""
+    def miss(self):
+        """A picture did not find room and is lost to the far end: only a key frame helps."""
         self.dropped += 1
-        if not self._need_key:
-            self._need_key = True
-            self.want_key_frame()
+        self.restart()
 
-    def want_key_frame(self):
-        """Ask the camera for a key frame: something was dropped here, or the far end lost it."""
+    def restart(self):
+        """Go on with a key frame: something was dropped here, or the far end lost it."""
+        if self._need_key:
+            return  # asked for already
+        self._need_key = True
         if self.on_key_frame_wanted is not None:
             self.on_key_frame_wanted()
 
@@ -134,7 +136,7 @@ class VideoSender:
                 break
         if self._unit is not None and ticks_diff(now_ms, self._begun_ms) > AGE_MAX_MS:
             self._unit = None
-            self._drop()
+            self.miss()
 
     def _send_packet(self, now_ms):
         walk, start = self._walk, self._transport.headroom
@@ -160,23 +162,24 @@ class VideoReceiver:
     Arguments: `stream`, a description of PROTOCOL.md §4; `on_picture(buf, off, n, pts_ms, key)`
     gets each access unit in Annex B form, valid during the call, `pts_ms` since the first
     packet's, and whether it is a key frame; `on_key_frame_wanted()` is called when one was lost:
-    pictures come again from the next key frame on. `picture_max`: bytes.
+    pictures come again from the next key frame on. `picture`: a bytearray that holds the largest
+    one; None: one of PICTURE_MAX bytes.
 
     Counters: `pictures` handed over, `broken` ones, `skipped` for want of a key frame, `refused`
     packets.
     """
 
-    def __init__(self, stream, on_picture, on_key_frame_wanted=None, picture_max=PICTURE_MAX):
+    def __init__(self, stream, on_picture, on_key_frame_wanted=None, picture=None):
         check_stream(stream)
         self.pictures = self.broken = self.skipped = self.refused = 0
         self.on_key_frame_wanted = on_key_frame_wanted
         self._on_picture = on_picture
-        self._payload_type = stream["payload_type"]
+        self.payload_type = stream["payload_type"]
         self._state = bytearray(wire.RTP_RX_STATE)
         wire.rtp_rx_init(self._state, stream["ssrc"], CLOCK_RATE, wire.RTP_ANY_TICK, 0)
         self._info = array("i", [0] * wire.RTP_INFO)
         self._assembly = array("i", [0] * wire.H264_ASSEMBLY)
-        self._picture = bytearray(picture_max)
+        self._picture = bytearray(PICTURE_MAX) if picture is None else picture
         self._running = False  # a packet has come
         self._next = 0  # the sequence number that comes next
         self._late = self._next_late = 0  # how many late ones in order, and which comes next
@@ -189,7 +192,7 @@ class VideoReceiver:
         """Take one packet. True when it belongs to the stream. Does not allocate."""
         info = self._info
         result = wire.rtp_parse(self._state, buf, off, n, info, arrival_ms)
-        if result < 0 or info[rtp.PAYLOAD_TYPE] != self._payload_type:
+        if result < 0 or info[rtp.PAYLOAD_TYPE] != self.payload_type:
             self.refused += 1
             return False
         sequence, index = info[rtp.SEQUENCE], info[rtp.FRAME_INDEX]

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import soundfile
+import typer
 
 import callboard
 from callboard import errors as device_errors
@@ -37,11 +38,27 @@ def test_help_names_every_verb_and_every_exit_status(capsys):
         assert f" {code}  " in out
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help(capsys, verb):
-    status, out, _ = run(capsys, verb, "--help")
+def verbs(command=None, words=()):
+    """Every verb there is, subcommands included, as a list of words."""
+    command = command or typer.main.get_command(cli.app)
+    for name, each in sorted(getattr(command, "commands", {}).items()):
+        yield [*words, name], each
+        yield from verbs(each, (*words, name))
+
+
+@pytest.mark.parametrize(("words", "command"), list(verbs()), ids=str)
+def test_every_verb_has_help(capsys, words, command):
+    status, out, _ = run(capsys, *words, "--help")
     assert status == 0
-    assert "Usage" in out
+    assert "Usage" in out and " ".join(words) in out
+    assert command.help and command.help.strip().splitlines()[0].rstrip()[-1] in ".;:"
+    for parameter in command.params:
+        names = [name for name in parameter.opts if name.startswith("--")]
+        assert not names or names[0] in out, f"{names} is not in the help of {words}"
+
+
+def test_no_verb_is_missing_in_the_list_above():
+    assert {words[0] for words, _ in verbs()} >= set(VERBS)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,10 @@ def provision_command(
     ] = None,
     wifi: Annotated[str, typer.Option(help="Its Wi-Fi network; hex:00ff for any bytes.")] = "",
     wifi_password_file: Annotated[
-        Path | None, typer.Option(help="Or CALLBOARD_WIFI_PASSWORD, or a prompt.")
+        Path | None,
+        typer.Option(
+            "--password-file", help="Of --wifi. Or CALLBOARD_WIFI_PASSWORD, or a prompt."
+        ),
     ] = None,
     ticket: Annotated[
         bool, typer.Option("--ticket", help="Ask for an SnTicket, or CALLBOARD_TICKET.")

@@ -21,12 +21,12 @@ class Boot:
     lines: tuple[str, ...] = field(default=(), repr=False)
 
 
-def boots(link: SerialLink) -> list[dict[str, Any]]:
+def boots(link: SerialLink, connect_s: float = CONNECT_S) -> list[dict[str, Any]]:
     """What the board tells of its boots, the oldest first; PROTOCOL.md §9, `log.boots`.
 
     Raises BoardSilent, PortFailed; RemoteError when it has no place for it or is in a call.
     """
-    link.wait_for_board(CONNECT_S)
+    link.wait_for_board(connect_s)
     return link.request("log.boots")["boots"]
 
 

@@ -77,7 +77,9 @@ def _open(url: str, baud: int) -> Any:
         import serial
     except ImportError as error:
         raise NotBuilt("pyserial is not installed", "pip install 'callboard[serial]'") from error
-    options: dict[str, Any] = {"baudrate": baud, "timeout": _READ_S, "write_timeout": WRITE_S}
+    options: dict[str, Any] = {"baudrate": baud, "timeout": _READ_S}
+    if not url.startswith("rfc2217://"):  # whose client in pyserial refuses it
+        options["write_timeout"] = WRITE_S
     if "://" not in url and os.name == "posix":
         options["exclusive"] = True
     try:

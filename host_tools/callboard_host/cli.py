@@ -81,16 +81,25 @@ def phone_command(
     hang_up_after: Annotated[
         float | None, typer.Option(min=0, help="Hang up after these seconds of talk.")
     ] = None,
+    to: Annotated[str, typer.Option(help="Board that `c` calls: MODEL/SN.")] = "",
+    call_after: Annotated[
+        float | None, typer.Option(min=0, help="Call it by itself, so many seconds after idle.")
+    ] = None,
+    give_up_after: Annotated[
+        float | None, typer.Option(min=0, help="Let it ring there for these seconds.")
+    ] = None,
     calls: Annotated[int | None, typer.Option(min=1, help="Exit after this many calls.")] = None,
     events: Annotated[
         bool, typer.Option("--events", help="Print events as @{json} lines.")
     ] = False,
 ) -> None:
-    """A person's phone: it rings when a board calls; a answers, r rejects, h hangs up, q quits."""
+    """A person's phone: c calls a board; when one calls, a answers, r rejects; h hangs up."""
     from callboard_host import phone_command as command
-    from callboard_host import running
+    from callboard_host import phone_keys, running
     from callboard_host.phone import PhoneConfig
 
+    if call_after is not None and not to:
+        raise typer.BadParameter("--call-after needs --to")
     config = PhoneConfig(
         relay_url=relay,
         state=state,
@@ -103,6 +112,9 @@ def phone_command(
         answer_after=answer_after,
         reject_after=reject_after,
         hang_up_after=hang_up_after,
+        to=phone_keys.board_name(to) if to else None,
+        call_after=call_after,
+        give_up_after=give_up_after,
         calls=calls,
         codecs=board_options.codec_names(codecs),
     )

@@ -1,4 +1,4 @@
-"""`callboard phone`: a user on the host, who is rung by a board, answers, talks and hangs up."""
+"""`callboard phone`: a user on the host, who calls boards and is called by them, and talks."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,21 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from callboard import codes, port
-from callboard.errors import Busy, CallboardError, InvalidArgument
+from callboard.errors import Busy, CallboardError, InvalidArgument, ProtocolError
 from callboard.media.codec_set import CodecSet
 from callboard.net.tls import context_from_file
 from callboard.signalling import hello
 from callboard.signalling.link import Link
+from callboard.voip.av import check_media
 from callboard_host import events, phone_state
 from callboard_host.errors import BadInput
 from callboard_host.phone_sound import PhoneSound
 from callboard_host.redeem import redeem
 from callboard_host.sound_files import check_files
 
-IDLE, RINGING, TALKING, ENDING = "idle", "ringing", "talking", "ending"
+IDLE = "idle"
+CALLING = "calling"  # this phone calls; the board does not ring yet, or it rings
+RINGING = "ringing"  # it rings here
+TALKING, ENDING = "talking", "ending"
 
 _ONLINE_MS = 15_000
 _REQUEST_MS = 5_000
+_RING_MS = 20_000  # the relay answers voip.call within 10 s
 _CODED = ("codec", "rate", "bitrate_bps", "fec", "dtx")  # of a stream, how it is coded
 
 Emit = Callable[..., None]
@@ -43,6 +48,9 @@ class PhoneConfig:
     answer_after: float | None = None
     reject_after: float | None = None
     hang_up_after: float | None = None
+    to: tuple[str, str] | None = None  # (model_id, sn) of the board that `call` calls
+    call_after: float | None = None  # call it by itself, so long after the phone is idle
+    give_up_after: float | None = None  # stop ringing there
     calls: int | None = None
 
 
@@ -54,10 +62,13 @@ class Phone:
         self.state = IDLE
         self.calls_left = config.calls
         self.finished = asyncio.Event()
+        self.failure: CallboardError | None = None  # why the last call of ours was not made
         self.codecs = CodecSet(config.codecs)
         self._emit = emit
         self._link: Link | None = None
         self._call: dict[str, Any] = {}
+        self._number = 0  # of calls, this one included
+        self._gave_up = False  # hung up here
         self._sound: PhoneSound | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # of the call
         self._ending: asyncio.Task[None] | None = None
@@ -84,11 +95,14 @@ class Phone:
         self._link.start()
         try:
             await self._link.wait_online(_ONLINE_MS)
+            self._call_soon()
             await self.finished.wait()
         finally:
             self._over("aborted", "network")
             if self._ending is not None:
                 await self._ending
+            for task in self._tasks:
+                task.cancel()
             await self._link.stop()
 
     async def _identity(self, tls: Any) -> phone_state.Identity:
@@ -121,19 +135,29 @@ class Phone:
     def _requested(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         if method == "call.incoming":
             self._incoming(params)
+        elif method == "call.answered":
+            if self.state == CALLING and self._is_mine(params):
+                self._talk(params.get("media"))
         elif method == "call.ended":
-            if params.get("call_id") == self._call.get("call_id"):
+            if self._is_mine(params):
                 self._over(str(params.get("reason")), str(params.get("by")))
         else:
             raise CallboardError(f"a phone does not know {method}", codes.RPC_METHOD_NOT_FOUND)
         return {}
 
+    def _is_mine(self, params: dict[str, Any]) -> bool:
+        return self._call.get("call_id") is not None and (
+            params.get("call_id") == self._call["call_id"]
+        )
+
     def _incoming(self, call: dict[str, Any]) -> None:
-        if self.state != IDLE:
+        crosses = self.state == CALLING and not self._call  # ours will be refused: it came later
+        if self.state != IDLE and not crosses:
             raise Busy("this phone is in another call")
         call_id = call.get("call_id")
         if not isinstance(call_id, str) or not 0 < len(call_id) <= 64:
             raise InvalidArgument("call_id must be a text of 1 to 64 characters")
+        self._number += 1
         self.state, self._call = RINGING, call
         self._emit("ringing", call_id=call_id, peer=call.get("peer"))
         if self.config.answer_after is not None:
@@ -161,6 +185,56 @@ class Phone:
 
     # --- what the person does ---
 
+    def dial(self, model_id: str, sn: str) -> None:
+        """Call a board, beside whatever else goes on; what fails is an `error` event."""
+        self._keep(asyncio.create_task(self.call(model_id, sn)))
+
+    async def call(self, model_id: str, sn: str) -> None:
+        """Call a board; returns when it rings there. Does nothing in a call.
+
+        Raises RemoteError with one of the documented codes, NetworkError, ProtocolError.
+        """
+        if self.state != IDLE:
+            return
+        self._number += 1
+        number, self.state, self._call = self._number, CALLING, {}
+        self.failure, self._gave_up = None, False
+        self._emit("calling", model_id=model_id, sn=sn)
+        try:
+            call = await self._ask_to_call(model_id, sn)
+        except CallboardError as error:
+            if self._number == number and self.state == CALLING:
+                self.state = IDLE
+                if self._gave_up:
+                    self._emit("ended", reason=codes.END_CANCELLED, by="caller")
+                    return self._count()
+                self._count()
+            self.failure = error
+            raise
+        if self._number == number and self.state == CALLING:
+            self._call = call
+            self._emit("rings", call_id=call["call_id"], peer=call.get("peer"))
+            if self.config.give_up_after is not None:
+                self._later(self.config.give_up_after, self._give_up)
+
+    async def _ask_to_call(self, model_id: str, sn: str) -> dict[str, Any]:
+        assert self._link is not None
+        params = {"model_id": model_id, "sn": sn, "call_type": codes.CALL_TYPE_AUDIO}
+        call = await self._link.request("voip.call", params, _RING_MS)
+        if not isinstance(call, dict) or not isinstance(call.get("call_id"), str):
+            raise ProtocolError("the relay's answer to voip.call is no call object")
+        return call
+
+    async def _give_up(self) -> None:
+        if self.state == CALLING:
+            await self.hang_up()
+
+    def _call_soon(self) -> None:
+        """What a phone that calls by itself does when it is idle."""
+        to = self.config.to
+        if self.config.call_after is not None and to is not None and not self.finished.is_set():
+            self._later(self.config.call_after, lambda: self.call(*to))
+
     async def answer(self) -> None:
         """Take the call that rings. Does nothing when none does."""
         if self.state != RINGING:
@@ -168,13 +242,22 @@ class Phone:
         assert self._link is not None
         params = {"call_id": self._call["call_id"], "codecs": list(self.codecs.names)}
         answer = await self._link.request("call.answer", params, _REQUEST_MS)
-        if self.state != RINGING:
-            return  # it was cancelled meanwhile
-        self._sound = PhoneSound(
-            self.config, self.codecs, answer["media"], self._link.transport, self._tell_sound
-        )
+        if self.state == RINGING:  # else it was cancelled meanwhile
+            self._talk(answer["media"])
+
+    def _talk(self, media: Any) -> None:
+        """Both are connected. Raises ProtocolError, BadInput, and hangs up then."""
+        assert self._link is not None
+        try:
+            check_media(media)
+            self._sound = PhoneSound(
+                self.config, self.codecs, media, self._link.transport, self._tell_sound
+            )
+        except CallboardError:
+            self._keep(asyncio.create_task(self.hang_up()))
+            raise
         self.state = TALKING
-        sent = answer["media"]["send"]
+        sent = media["send"]
         self._emit("answered", **{name: sent[name] for name in _CODED if name in sent})
         if self.config.hang_up_after is not None:
             self._later(self.config.hang_up_after, self.hang_up)
@@ -191,16 +274,18 @@ class Phone:
 
     async def hang_up(self) -> None:
         """End the call, ringing or talking."""
-        if self.state in (RINGING, TALKING):
+        if self.state in (CALLING, RINGING, TALKING):
+            self._gave_up = True
             await self._tell("call.hang_up")
 
     async def _tell(self, method: str) -> None:
         assert self._link is not None
-        await self._link.request(method, {"call_id": self._call["call_id"]}, _REQUEST_MS)
+        params = {"call_id": self._call["call_id"]} if self._call else {}
+        await self._link.request(method, params, _REQUEST_MS)
 
     def _over(self, reason: str, by: str) -> None:
         """The call has ended, for whatever reason. Nothing happens when there is none."""
-        if self.state in (RINGING, TALKING):
+        if self.state in (RINGING, TALKING) or (self.state == CALLING and self._call):
             self.state, self._call = ENDING, {}
             for task in self._tasks:
                 task.cancel()
@@ -213,10 +298,15 @@ class Phone:
             await sound.stop()
         self.state = IDLE
         self._emit("ended", reason=reason, by=by)
+        self._count()
+
+    def _count(self) -> None:
+        """A call is over, or was refused."""
         if self.calls_left is not None:
             self.calls_left -= 1
             if self.calls_left <= 0:
                 self.finished.set()
+        self._call_soon()
 
     def _media_arrived(self, buf: Any, off: int, n: int, arrival_ms: int) -> None:
         if self._sound is not None:

@@ -10,6 +10,8 @@ from callboard_host.phone import Phone, PhoneConfig
 
 _WORDS = {
     "online": "online; waiting for a call",
+    "calling": "calling {sn}",
+    "rings": "it rings at {peer}",
     "offline": "offline: {message}",
     "ringing": "ringing: {peer} calls",
     "answered": "talking ({codec})",
@@ -21,15 +23,15 @@ _WORDS = {
 
 def _tell(name: str, **fields: Any) -> None:
     """Events in words, for a person."""
-    if name == "ringing":
+    if name in ("ringing", "rings"):
         peer = fields.get("peer") or {}
         fields["peer"] = peer.get("name") or peer.get("sn") or "somebody"
     if name in _WORDS:
         print(_WORDS[name].format_map(fields), flush=True)
 
 
-async def run(config: PhoneConfig, machine_readable: bool) -> None:
-    """Be a phone until `quit`, or until the calls it was started for are over."""
+async def run(config: PhoneConfig, machine_readable: bool) -> Phone:
+    """Be a phone until `quit`, or until the calls it was started for are over. That phone."""
     emit = events.emit if machine_readable else _tell
     phone = Phone(config, emit)
 
@@ -47,3 +49,4 @@ async def run(config: PhoneConfig, machine_readable: bool) -> None:
         keys.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await keys
+    return phone

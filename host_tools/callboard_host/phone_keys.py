@@ -7,17 +7,23 @@ import sys
 from collections.abc import Callable, Iterator
 
 from callboard.errors import CallboardError
+from callboard_host.errors import BadInput
 from callboard_host.phone import Phone
 
-HELP = "keys: a answer, r reject, h hang up, q quit"
-_KEYS = {"a": "answer", "r": "reject", "h": "hang up", "q": "quit"}
+HELP = "keys: c call, a answer, r reject, h hang up, q quit"
+_KEYS = {"c": "call", "a": "answer", "r": "reject", "h": "hang up", "q": "quit"}
 _LINE_MAX = 100
 
 
 async def act(phone: Phone, word: str) -> None:
-    """Do what a key or a line says; other words are ignored."""
+    """Do what a key or a line says; other words are ignored. `call MODEL/SN`: a board of its own.
+
+    Raises BadInput when nobody was named to call, and what the phone's methods raise.
+    """
     word = _KEYS.get(word, word)
-    if word == "answer":
+    if word.split(" ")[0] == "call":
+        phone.dial(*_whom(phone, word.partition(" ")[2]))
+    elif word == "answer":
         await phone.answer()
     elif word == "reject":
         await phone.reject()
@@ -25,6 +31,22 @@ async def act(phone: Phone, word: str) -> None:
         await phone.hang_up()
     elif word == "quit":
         phone.finished.set()
+
+
+def _whom(phone: Phone, named: str) -> tuple[str, str]:
+    """(model_id, sn) of the board to call."""
+    to = board_name(named) if named else phone.config.to
+    if to is None:
+        raise BadInput("nobody to call", "start it with --to MODEL/SN, or say `call MODEL/SN`")
+    return to
+
+
+def board_name(text: str) -> tuple[str, str]:
+    """(model_id, sn) of `MODEL/SN`. Raises BadInput."""
+    model_id, slash, sn = text.strip().partition("/")
+    if not (model_id and slash and sn):
+        raise BadInput(f"{text!r} is not MODEL/SN", "for example doorbell/SN0001")
+    return model_id, sn
 
 
 @contextlib.contextmanager

@@ -11,9 +11,19 @@ from callboard_host import phone as phones
 from callboard_host import phone_keys, phone_state
 from callboard_host.errors import BadInput
 from callboard_host.phone_state import Identity
+from support.covers import covers
 
+AUDIO = {"call_type": codes.CALL_TYPE_AUDIO}
 ME = Identity("o1", "wx1", "c" * 32, "secret-token")
-MEDIA = {"send": {"codec": "pcmu"}, "receive": {"codec": "pcmu"}}
+
+
+def stream(**more):
+    """A stream of PCMU (PROTOCOL.md §4)."""
+    ids = {"feed_id": "f1", "mid": "0", "ssrc": 7, "payload_type": 0, "carriers": ["ws"]}
+    return ids | {"codec": "pcmu", "clock_rate": 8000, "channels": 1, "frame_ms": 20} | more
+
+
+MEDIA = {"send": stream(), "receive": stream()}
 
 
 class FakeLink:
@@ -24,7 +34,10 @@ class FakeLink:
         self.callbacks = callbacks
         self.transport = object()
         self.requests: list[tuple[str, dict]] = []
-        self.answers: dict = {"call.answer": {"media": MEDIA}}
+        self.answers: dict = {
+            "call.answer": {"media": MEDIA},
+            "voip.call": {"call_id": "o1", "peer": {"sn": "SN1"}},
+        }
         self.stopped = False
 
     def start(self):
@@ -39,6 +52,8 @@ class FakeLink:
     async def request(self, method, params, timeout_ms):
         self.requests.append((method, params))
         answer = self.answers.get(method, {})
+        if isinstance(answer, asyncio.Future):
+            answer = await answer
         if isinstance(answer, Exception):
             raise answer
         await asyncio.sleep(0)
@@ -139,8 +154,8 @@ async def test_it_offers_the_codecs_it_was_given_and_pcmu(rig, chosen, offered):
 async def test_it_says_how_the_sound_is_coded(rig):
     it = await rig(answer_after=0.01)
     coded = {"codec": "opus", "rate": 16000, "bitrate_bps": 24000, "fec": True, "dtx": True}
-    stream = coded | {"ssrc": 7, "key": "secret"}
-    it.link.answers["call.answer"] = {"media": {"send": stream, "receive": stream}}
+    opus = stream(**coded, key="secret")
+    it.link.answers["call.answer"] = {"media": {"send": opus, "receive": opus}}
     it.ring()
     await it.until("answered")
     assert ("answered", coded) in it.told
@@ -273,6 +288,121 @@ async def test_a_resumed_session_keeps_the_call(rig):
     it.link.come_online(True, {"call_id": "c1"})
     assert it.phone.state == phones.TALKING
     assert FakeSound.made[0].running
+
+
+async def until(condition):
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+@covers("V-60")
+async def test_it_calls_a_board_talks_and_hangs_up(rig):
+    it = await rig(to=("doorbell", "SN1"), hang_up_after=0.02)
+    await phone_keys.act(it.phone, "c")
+    await it.until("rings")
+    assert it.link.requests == [("voip.call", {"model_id": "doorbell", "sn": "SN1"} | AUDIO)]
+    assert it.names[-2:] == ["calling", "rings"] and it.phone.state == phones.CALLING
+    assert it.link.push("call.answered", call_id="o1", media=MEDIA) == {}
+    assert it.phone.state == phones.TALKING and FakeSound.made[0].running
+    await until(lambda: it.link.requests[-1] == ("call.hang_up", {"call_id": "o1"}))
+    it.link.push("call.ended", call_id="o1", reason="hung_up_by_caller", by="caller")
+    await it.until("ended")
+    assert it.told[-1] == ("ended", {"reason": "hung_up_by_caller", "by": "caller"})
+    assert it.phone.state == phones.IDLE
+
+
+async def test_it_calls_by_itself_again_and_again_and_counts(rig):
+    it = await rig(to=("doorbell", "SN1"), call_after=0.0, calls=2)
+    for number in (1, 2):
+        await until(lambda n=number: it.names.count("rings") == n)
+        it.link.push("call.ended", call_id="o1", reason="rejected", by="callee")
+    await until(lambda: it.phone.finished.is_set())
+    assert it.names.count("ended") == 2
+
+
+async def test_a_call_that_is_refused_is_told_with_its_code_and_counts(rig):
+    it = await rig(calls=1)
+    it.link.answers["voip.call"] = RemoteError("not authorised", codes.CALL_NOT_AUTHORISED)
+    it.phone.dial("doorbell", "SN1")
+    await it.until("error")
+    assert dict(it.told)["error"]["code"] == codes.CALL_NOT_AUTHORISED
+    assert it.phone.state == phones.IDLE and it.phone.finished.is_set()
+    assert it.phone.failure.code == codes.CALL_NOT_AUTHORISED
+
+
+@pytest.mark.parametrize("answer", [{}, {"call_id": 5}, [], None])
+async def test_a_malformed_answer_to_a_call_is_refused(rig, answer):
+    it = await rig()
+    it.link.answers["voip.call"] = answer
+    with pytest.raises(CallboardError):
+        await it.phone.call("doorbell", "SN1")
+    assert it.phone.state == phones.IDLE
+
+
+async def test_it_lets_it_ring_for_so_long_and_gives_up(rig):
+    it = await rig(give_up_after=0.02)
+    await it.phone.call("doorbell", "SN1")
+    await until(lambda: it.link.requests[-1] == ("call.hang_up", {"call_id": "o1"}))
+    it.link.push("call.ended", call_id="o1", reason="cancelled", by="caller")
+    await it.until("ended")
+    assert it.phone.state == phones.IDLE and FakeSound.made == []
+
+
+async def test_it_hangs_up_before_the_relay_says_which_call_it_is(rig):
+    it = await rig()
+    answer = it.link.answers["voip.call"] = asyncio.get_running_loop().create_future()
+    it.phone.dial("doorbell", "SN1")
+    await it.until("calling")
+    await phone_keys.act(it.phone, "h")
+    assert it.link.requests[-1] == ("call.hang_up", {})
+    answer.set_result(RemoteError("it ended before it rang", codes.AVT_FAILED))
+    await it.until("ended")
+    assert it.told[-1] == ("ended", {"reason": "cancelled", "by": "caller"})
+    assert "error" not in it.names and it.phone.state == phones.IDLE
+
+
+@covers("V-33", "V-60")
+async def test_calls_that_cross_the_other_was_first(rig):
+    """Its own call is refused, before or after the other one rings here; that one is answered."""
+    it = await rig()
+    answer = it.link.answers["voip.call"] = asyncio.get_running_loop().create_future()
+    it.phone.dial("doorbell", "SN1")
+    await it.until("calling")
+    assert it.ring("c9") == {} and it.phone.state == phones.RINGING
+    answer.set_result(Busy("the one you call is calling you"))
+    await it.until("error")
+    assert it.phone.state == phones.RINGING
+    await it.phone.answer()
+    assert it.link.requests[-1][1]["call_id"] == "c9" and it.phone.state == phones.TALKING
+
+
+async def test_while_it_rings_there_another_call_meets_a_busy_phone(rig):
+    it = await rig()
+    await it.phone.call("doorbell", "SN1")
+    with pytest.raises(Busy):
+        it.ring("c2")
+    await it.phone.call("doorbell", "SN2")  # nothing: it is in a call
+    assert it.phone.state == phones.CALLING and len(it.link.requests) == 1
+
+
+async def test_media_that_is_none_hangs_up(rig):
+    it = await rig()
+    await it.phone.call("doorbell", "SN1")
+    with pytest.raises(CallboardError):
+        it.link.push("call.answered", call_id="o1", media={"send": {}})
+    await until(lambda: it.link.requests[-1][0] == "call.hang_up")
+    assert FakeSound.made == []
+
+
+@pytest.mark.parametrize("word", ["c", "call", "call doorbell", "call /SN1", "call doorbell/"])
+async def test_whom_to_call_must_be_said(rig, word):
+    it = await rig()
+    with pytest.raises(BadInput):
+        await phone_keys.act(it.phone, word)
+    await phone_keys.act(it.phone, "call doorbell/SN7")
+    await it.until("rings")
+    assert it.link.requests[0][1]["sn"] == "SN7"
 
 
 async def test_it_ends_after_its_calls(rig):

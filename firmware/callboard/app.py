@@ -1,8 +1,9 @@
 """The application: a button that calls somebody, on whatever board it is started.
 
-LED: off while there is no relay, blinking while a call is made or rings, on otherwise (ready, or
-talking; the far end is then heard). A press calls the first of the configured users; another one
-hangs up. What fails is reported and tried again; nothing but `quit` ends it. Without a complete
+LED: off while there is no relay, blinking while a call is made or rings there, "ring" while one
+rings here, on otherwise (ready, or talking; the far end is then heard). A press calls the first of
+the configured users; in a call it hangs up; while it rings here a press answers, a long one
+rejects. What fails is reported and tried again; nothing but `quit` ends it. Without a complete
 configuration it waits to be provisioned (PROTOCOL.md §9) and then goes online.
 """
 
@@ -11,8 +12,9 @@ import asyncio
 from . import __version__, codes, native, platform, port
 from .config import Config
 from .core.supervisor import Supervisor
-from .errors import CallboardError, NotRegistered, RemoteError
+from .errors import Busy, CallboardError, NotRegistered, RemoteError
 from .journal import Journal
+from .ringing import Ringing
 from .serial.commands import Commands
 from .upkeep import Upkeep
 from .voip import call as calls
@@ -77,7 +79,7 @@ class App:
         self._open = False
         self._status = 0
         self._how = "off"
-        self._config = self._upkeep = self._commands = self._watchdog = None
+        self._config = self._upkeep = self._commands = self._watchdog = self._ringing = None
         self._journal = Journal(hardware.log, hardware.log_ring(), hardware.clock, self._idle)
 
     def _make_client(self):
@@ -120,6 +122,12 @@ class App:
         self._store = hardware.open_store()
         self._config = Config(self._store, settings.defaults(), settings.trusts, settings.wifi)
         self._sound = hardware.microphone(), hardware.speaker()
+        self._ringing = Ringing(
+            self._sound[1],
+            hardware.clock,
+            lambda: self._start(self._client.answer),
+            lambda error: self._mended("ring tone", error),
+        )
         parts = hardware, self._config, self._store, self._client, self._sound, self._journal
         self._upkeep = Upkeep(*parts, self.reconfigure, self.quit)
         hardware.log.hide(self._config.secrets())
@@ -301,12 +309,18 @@ class App:
         self._emit("button", {"action": action})
         if action == "long":
             self._commands.button_held()
+        act = self._meaning(action)
+        if act is not None:
+            self._start(act)
+
+    def _meaning(self, action):
+        """What the button asks for in the present state; None: nothing."""
+        client = self._client
+        if client.call_state == calls.INCOMING:
+            return {"press": client.answer, "long": client.reject}.get(action)
         if action != "press":
-            return
-        if self._client.call_state == calls.IDLE:
-            self._start(self._call)
-        else:
-            self._start(self._client.hang_up)
+            return None
+        return self._call if client.call_state == calls.IDLE else client.hang_up
 
     def _start(self, act):
         """Run what the button asked for beside the rest; its errors are events."""
@@ -321,8 +335,14 @@ class App:
         self._button_task = asyncio.create_task(guarded())
 
     async def _call(self):
-        users = self._config.get("users") or ("",)
-        await self._client.call(users[0])
+        user = (self._config.get("users") or ("",))[0]
+        try:
+            await self._client.call(user)
+        except Busy:
+            invitation = self._client.invitation
+            if invitation is None or invitation["open_id"] != user:
+                raise
+            await self._client.answer()  # they called us in the same moment: both want to talk
 
     # --- lines typed ---
 
@@ -362,8 +382,15 @@ class App:
             port.collect_every(-1)
             self._emit("ready")
 
+    def on_recv_command(self, command, visitor, video_res_type, args):
+        if command == codes.COMMAND_CALL_INCOMING:
+            self._emit("incoming", {"open_id": args["open_id"], "name": args["name"]})
+            self._ringing.start(self._config.get("auto_answer"))
+
     def on_call_state(self, state, reason):
         self._log.info("call %s%s", state, ": " + reason if reason else "")
+        if state != calls.INCOMING:
+            self._ringing.stop()
         if state in _EVENT_OF_STATE:
             self._emit(_EVENT_OF_STATE[state])
         self._hardware.outlet.gentle = state != calls.IDLE
@@ -399,5 +426,7 @@ class App:
         state = self._client.call_state
         if state in (calls.CALLING, calls.RINGING):
             self._hardware.led("blink")
+        elif state == calls.INCOMING:
+            self._hardware.led("ring")
         else:
             self._hardware.led("on" if self._client.online else "off")

@@ -25,6 +25,7 @@ USERS_MAX = 8
 URL_MAX = 200
 CA_MAX = 1000
 PIN_MIN, PIN_MAX = 4, 12
+AUTO_ANSWER_MAX = 60  # seconds: as long as it rings
 REQUIRED = ("relay_url", "model_id", "sn", "wxa_appid")
 SECRETS = ("wifi_password", "ticket", "pin")
 _IDENTITY = ("model_id", "sn", "wxa_appid")
@@ -92,6 +93,14 @@ def _flavour(name, value):
     return b"%d" % value
 
 
+def _seconds(name, value):
+    if isinstance(value, str) and value.isdigit():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= AUTO_ANSWER_MAX:
+        raise InvalidArgument("%s must be 0 to %d seconds" % (name, AUTO_ANSWER_MAX))
+    return b"%d" % value
+
+
 def _users(name, value):
     if isinstance(value, str):
         value = value.split()
@@ -141,6 +150,7 @@ FIELDS = {
     "wxa_appid": _word(64),
     "flavour": _flavour,
     "users": _users,
+    "auto_answer": _seconds,
     "ticket": _ticket,
     "pin": _pin,
 }
@@ -155,6 +165,7 @@ NAMES = (  # in the order in which they are shown
     "wxa_appid",
     "flavour",
     "users",
+    "auto_answer",
     "ticket",
     "pin",
 )
@@ -286,6 +297,6 @@ def _decoded(name, value):
     if name in _OPAQUE:
         return value
     text = str(value, "utf-8")
-    if name == "flavour":
+    if name in ("flavour", "auto_answer"):
         return int(text)
     return text.split("\n") if name == "users" else text

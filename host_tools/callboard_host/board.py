@@ -39,6 +39,7 @@ class BoardConfig:
     sn: str = "SN0001"
     wxa_appid: str = "wxdemo"
     open_id: str = ""
+    auto_answer: int | None = None  # seconds; None: somebody presses the button
     ticket: str = ""
     python: Literal["micropython", "cpython"] = MICROPYTHON  # type: ignore[assignment]
     bits: int = 64
@@ -68,6 +69,7 @@ def constants(config: BoardConfig) -> dict[str, Any]:
         "SN": config.sn,
         "WXA_APPID": config.wxa_appid,
         "OPEN_ID": config.open_id,
+        "AUTO_ANSWER": config.auto_answer,
         "TICKET": config.ticket,
     }
     return {

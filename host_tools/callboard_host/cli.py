@@ -135,6 +135,9 @@ def board_command(
     sn: Annotated[str, typer.Option(help="Serial number.")] = "SN0001",
     wxa_appid: Annotated[str, typer.Option(help="The app that it talks to.")] = "wxdemo",
     open_id: Annotated[str, typer.Option(help="Whom its button calls.")] = "",
+    auto_answer: Annotated[
+        int | None, typer.Option(min=0, max=60, help="Answer calls by itself after seconds.")
+    ] = None,
     ticket: Annotated[str, typer.Option(help="SnTicket, for the first start.")] = "",
     microphone: Annotated[Path | None, typer.Option(help="WAV that it says.")] = None,
     speaker: Annotated[Path | None, typer.Option(help="WAV to write what it hears to.")] = None,
@@ -162,6 +165,7 @@ def board_command(
         sn=sn,
         wxa_appid=wxa_appid,
         open_id=open_id,
+        auto_answer=auto_answer,
         ticket=ticket,
         python=python.value,
         bits=int(bits.value),

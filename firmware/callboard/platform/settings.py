@@ -17,9 +17,9 @@ class Settings:
     """A board's configuration. Raises InvalidArgument that names the constant that is wrong.
 
     `relay_url`, `relay_ca` (path) or `relay_leaf_sha256` (32 bytes), `model_id`, `sn`,
-    `wxa_appid`, `flavour`, `ticket`, `open_id` of the user to call, `data_path`,
-    `log_sectors` for the log in flash, `microphone` and
-    `speaker` (paths or None), `audio_rate` in Hz, `audio_ppm` the error of the audio clock;
+    `wxa_appid`, `flavour`, `ticket`, `open_id` of the user to call, `auto_answer` in seconds or
+    None, `data_path`, `log_sectors` for the log in flash, `microphone` and `speaker` (paths or
+    None), `audio_rate` in Hz, `audio_ppm` the error of the audio clock;
     `serial_network`: it has no network but the bridge, `host_tls`: the host makes TLS for it.
     """
 
@@ -34,6 +34,9 @@ class Settings:
         self.flavour = _number(board, "FLAVOUR", codes.FLAVOUR_FORMAL, 0, 2)
         self.ticket = _text(board, "TICKET", "")
         self.open_id = _text(board, "OPEN_ID", "")
+        self.auto_answer = None
+        if getattr(board, "AUTO_ANSWER", None) is not None:
+            self.auto_answer = _number(board, "AUTO_ANSWER", 0, 0, 60)
         self.data_path = _text(board, "DATA_PATH", "flash")
         self.microphone = _text(board, "MICROPHONE", None, True)
         self.speaker = _text(board, "SPEAKER", None, True)
@@ -60,6 +63,7 @@ class Settings:
             "flavour": self.flavour,
             "ticket": self.ticket,
             "users": [self.open_id] if self.open_id else None,
+            "auto_answer": self.auto_answer,
         }
 
 

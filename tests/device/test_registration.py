@@ -12,7 +12,7 @@ from callboard.errors import (
 )
 from callboard.flash.devices import RamFlash
 from callboard.voip.identity import Identity
-from callboard.voip.registration import KEY_NAME, NONCE_NAME, Registration
+from callboard.voip.registration import KEY_NAME, KEY_SIZE, NONCE_NAME, Registration
 from support import raises
 
 KEY = bytes(range(32))
@@ -50,9 +50,9 @@ class Backend:
         return self.answer
 
 
-def made():
+def made(flash=None):
     """(store, backend, registration, identity)."""
-    store = keystore.open(RamFlash(), identity=False)
+    store = keystore.open(flash or RamFlash(), identity=False)
     backend = Backend(store)
     return (
         store,
@@ -152,6 +152,24 @@ async def test_damaged_key_counts_as_unregistered():
     assert registration.key() == KEY
     registration.forget()
     assert registration.is_registered() == 0 and store.keys() == []
+
+
+# covers: V-14, V-19
+async def test_every_damaged_byte_of_the_key_makes_it_register_again():
+    flash = RamFlash()
+    store, backend, registration, identity = made(flash)
+    assert registration.is_registered() == 0
+    await registration.register(identity, "t")
+    assert registration.is_registered() == 1
+    name_at = bytes(flash.data).find(KEY_NAME.encode())
+    for at in range(name_at - 2, name_at + len(KEY_NAME) + KEY_SIZE + 4):
+        damaged = RamFlash(flash.data)
+        damaged.data[at] ^= 0x10
+        store, backend, registration, identity = made(damaged)
+        assert registration.is_registered() == 0 and store.stats()["corrupt"], at
+        await registration.register(identity, "another")
+        assert registration.is_registered() == 1 and registration.key() == KEY
+        assert len(backend.asked) == 1
 
 
 def test_identity_limits():

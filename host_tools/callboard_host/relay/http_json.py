@@ -56,6 +56,8 @@ async def read_object(request: web.Request) -> dict[str, Any]:
             body = await request.read()
     except TimeoutError:
         raise Refused(codes.TIMEOUT, f"the body did not arrive within {_BODY_S:g} s") from None
+    except ConnectionResetError:
+        raise Refused(codes.TIMEOUT, "the client left before its body was complete") from None
     except web.HTTPRequestEntityTooLarge:
         text = f"the body must have at most {MAX_TEXT} bytes"
         raise Refused(codes.INVALID_ARGUMENT, text) from None

@@ -11,7 +11,7 @@ import callboard
 from callboard import errors as device_errors
 from callboard_host import cli, errors, paths
 
-VERBS = ["relay", "ticket", "invite", "authorise", "devices", "phone", "board"]
+VERBS = ["relay", "ticket", "invite", "users", "authorise", "devices", "phone", "board"]
 VERBS += ["demo-call", "bench-call", "model", "app", "provision", "log", "doctor", "shell"]
 VERBS += ["boards", "image"]
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
 
-from callboard_host import errors
+from callboard_host import cli, errors
 from callboard_host.relay import Relay, RelayConfig, ca
 from callboard_host.relay.admin_client import AdminClient
 from callboard_host.relay.rotation import rotate_master_key
@@ -113,8 +114,57 @@ async def test_the_commands_work_with_the_data_directory_alone(tmp_path):
         assert invited == 0 and "invitation" in out
         assert listed == (0, "no device is registered\n", "")
         assert json.loads(as_json[1]) == []
-        open_id = out.split()[1]
-        assert (await run("authorise", open_id, "m1", "SN1", *options))[0] == 0
+        await asyncio.to_thread(check_people_verbs, out.split()[1], options)
+
+
+def verb(*arguments):
+    """(status, output) of `callboard ARGUMENTS`, in this process."""
+    result = CliRunner().invoke(cli.app, list(map(str, arguments)))
+    if isinstance(result.exception, errors.CallboardError):
+        return errors.exit_code(result.exception), str(result.exception)
+    return result.exit_code, result.output if result.exit_code else result.stdout
+
+
+def check_people_verbs(open_id, options):
+    """users, authorise and app, each for people and with --json."""
+    device = (open_id, "m1", "SN1")
+    bound, listed, users = (
+        verb("authorise", "add", *device, "--bind-only", *options),
+        verb("authorise", "list", "--user", "nobody", *options),
+        verb("users", "--json", *options),
+    )
+    assert bound[0] == 0 and "may authorise it on the phone" in bound[1]
+    assert listed == (0, "nobody may call anybody\n")
+    (user,) = json.loads(users[1])
+    assert (user["open_id"], user["name"], user["online"]) == (open_id, "Ada", False)
+    shown = verb("authorise", "list", *options)
+    assert shown[1] == f"{open_id}  m1/SN1  bound  not authorised\n"
+    added, keyed, flagged = (
+        verb("authorise", "add", *device, *options),
+        verb("app", "add-key", "wx1", "--name", "backend", "--json", *options),
+        verb("app", "set", "wx1", "--arrears", "--campus", *options),
+    )
+    assert added[0] == 0 and json.loads(keyed[1])["key"].startswith("B")
+    assert flagged == (0, "wx1  arrears, campus  x\n")
+    revoked, unbound, keys, apps, token = (
+        verb("authorise", "revoke", *device, *options),
+        verb("authorise", "revoke", *device, "--unbind", *options),
+        verb("app", "keys", "wx1", *options),
+        verb("app", "list", "--json", *options),
+        verb("app", "voip-token", "wx1", "campus", "m1", "--person", "pupil", *options),
+    )
+    assert revoked[0] == unbound[0] == 0 and "backend" in keys[1]
+    assert json.loads(apps[1])[0]["campus"] is True and token[1].startswith("V")
+    dropped, removed, unknown, again = (
+        verb("app", "drop-key", "wx1", json.loads(keyed[1])["key_id"], *options),
+        verb("users", "remove", open_id, *options),
+        verb("app", "set", "wx9", "--arrears", *options),
+        verb("devices", "remove", "m1", "SN1", *options),
+    )
+    assert dropped[0] == removed[0] == 0
+    assert unknown[0] == errors.EXIT_USAGE and "app add" in unknown[1]
+    assert again[0] == errors.EXIT_REFUSED and "no such device" in again[1]
+    assert "removed" in verb("users", *options)[1]
 
 
 async def test_errors_of_the_commands(tmp_path):

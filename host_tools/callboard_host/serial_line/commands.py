@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from callboard_host.errors import EXIT_FAILED, BadInput
-from callboard_host.relay import commands as relay_commands
+from callboard_host.relay import asking
 
 from .port import BAUD
 
@@ -64,8 +64,8 @@ def provision_command(
     issue_ticket: Annotated[
         bool, typer.Option("--issue-ticket", help="Get a ticket from the relay (--data).")
     ] = False,
-    data: relay_commands.DataDir = relay_commands.DATA,
-    token: relay_commands.Token = "",
+    data: asking.DataDir = asking.DATA,
+    token: asking.Token = "",
     pin_file: Annotated[
         Path | None, typer.Option(help="PIN of a locked board; or CALLBOARD_PIN.")
     ] = None,

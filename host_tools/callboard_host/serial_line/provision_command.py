@@ -9,7 +9,7 @@ import typer
 
 from callboard.errors import InvalidArgument
 from callboard_host.errors import EXIT_FAILED
-from callboard_host.relay import commands as relay_commands
+from callboard_host.relay import asking
 
 from . import batch as batches
 from .plan import Plan, read_ca, wifi_name
@@ -69,10 +69,10 @@ class _Job:
         self._options = options
         relay, ca = options.relay, options.ca
         if options.issue_ticket and not relay:
-            relay, known_ca = relay_commands.facts(options.data, ca)
+            relay, known_ca = asking.facts(options.data, ca)
             ca = ca or known_ca
         self._admin = (
-            relay_commands.Admin(options.data, relay, options.token, ca)
+            asking.Admin(options.data, relay, options.token, ca)
             if options.issue_ticket
             else None
         )

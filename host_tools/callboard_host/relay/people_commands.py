@@ -1,0 +1,167 @@
+"""The verbs of the relay's operator about people: invite, users, authorise."""
+
+from typing import Annotated, Any
+
+import typer
+
+from .asking import (
+    DATA,
+    Ca,
+    DataDir,
+    Json,
+    ModelId,
+    OpenId,
+    Sn,
+    Token,
+    Url,
+    ask,
+    print_json,
+    print_rows,
+    valid_until,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command."""
+    app.command("invite")(invite_command)
+    users = typer.Typer(help="The users; alone: list them.")
+    users.callback(invoke_without_command=True)(users_command)
+    users.command("remove")(remove_user_command)
+    app.add_typer(users, name="users")
+    authorise = typer.Typer(
+        help="Who may call whom: users bound to devices, devices authorised by users.",
+        no_args_is_help=True,
+    )
+    authorise.command("list")(list_command)
+    authorise.command("add")(add_command)
+    authorise.command("revoke")(revoke_command)
+    app.add_typer(authorise, name="authorise")
+
+
+def invite_command(
+    wxa_appid: Annotated[str, typer.Argument(help="The app the user is of.")],
+    name: Annotated[str, typer.Argument(help="What the user is called.")],
+    as_json: Json = False,
+    data: DataDir = DATA,
+    relay: Url = "",
+    token: Token = "",
+    ca: Ca = None,
+) -> None:
+    """Add a user and print their open_id and single-use invitation."""
+    answer = ask(lambda admin: admin.invite(wxa_appid, name), data, relay, token, ca)
+    if as_json:
+        print_json(answer)
+        return
+    print(f"open_id     {answer['open_id']}")
+    print(f"invitation  {answer['invitation']}")
+    valid_until(answer["expires_ms"])
+
+
+def users_command(
+    context: typer.Context,
+    app: Annotated[str, typer.Option(help="Only those of this app.")] = "",
+    as_json: Json = False,
+    data: DataDir = DATA,
+    relay: Url = "",
+    token: Token = "",
+    ca: Ca = None,
+) -> None:
+    """The users; alone: list them."""
+    if context.invoked_subcommand is not None:
+        return
+    everybody = ask(lambda admin: admin.users(), data, relay, token, ca)
+    users = [user for user in everybody if app in ("", user["wxa_appid"])]
+    if as_json:
+        print_json(users)
+    else:
+        print_rows([_user_row(user) for user in users], "there is no user")
+
+
+def _user_row(user: dict[str, Any]) -> list[str]:
+    state = "removed" if user["removed"] else "online" if user["online"] else "offline"
+    return [user["open_id"], state, f"app {user['wxa_appid']}", user["name"]]
+
+
+def remove_user_command(
+    open_id: OpenId,
+    data: DataDir = DATA,
+    relay: Url = "",
+    token: Token = "",
+    ca: Ca = None,
+) -> None:
+    """Remove a user for good: their phone is cut off, devices that call them get -7."""
+    ask(lambda admin: admin.remove_user(open_id), data, relay, token, ca)
+    print(f"{open_id} is removed")
+
+
+def list_command(
+    user: Annotated[str, typer.Option(help="Only this open_id.")] = "",
+    model: Annotated[str, typer.Option(help="Only devices of this type.")] = "",
+    sn: Annotated[str, typer.Option(help="Only devices with this serial number.")] = "",
+    as_json: Json = False,
+    data: DataDir = DATA,
+    relay: Url = "",
+    token: Token = "",
+    ca: Ca = None,
+) -> None:
+    """List users and devices: bound by the device's owner, authorised by the user."""
+    wanted = {"open_id": user, "model_id": model, "sn": sn}
+    wanted = {name: value for name, value in wanted.items() if value}
+    found = ask(lambda admin: admin.authorisations(**wanted), data, relay, token, ca)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [
+            pair["open_id"],
+            f"{pair['model_id']}/{pair['sn']}",
+            "bound" if pair["bound"] else "not bound",
+            "authorised" if pair["authorised"] else "not authorised",
+        ]
+        for pair in found
+    ]
+    print_rows(rows, "nobody may call anybody")
+
+
+def add_command(
+    open_id: OpenId,
+    model_id: ModelId,
+    sn: Sn,
+    bind_only: Annotated[
+        bool, typer.Option("--bind-only", help="Leave it to the user to authorise the device.")
+    ] = False,
+    data: DataDir = DATA,
+    relay: Url = "",
+    token: Token = "",
+    ca: Ca = None,
+) -> None:
+    """Let a device and a user call each other: bind them, and authorise in the user's place."""
+    pair = (open_id, model_id, sn)
+    if bind_only:
+        ask(lambda admin: admin.bind(*pair), data, relay, token, ca)
+        print(f"{open_id} is bound to {model_id}/{sn}, and may authorise it on the phone")
+    else:
+        ask(lambda admin: admin.authorise(*pair), data, relay, token, ca)
+        print(f"{model_id}/{sn} and {open_id} may call each other")
+
+
+def revoke_command(
+    open_id: OpenId,
+    model_id: ModelId,
+    sn: Sn,
+    unbind: Annotated[
+        bool, typer.Option("--unbind", help="Take the user from the device instead.")
+    ] = False,
+    data: DataDir = DATA,
+    relay: Url = "",
+    token: Token = "",
+    ca: Ca = None,
+) -> None:
+    """Take the user's authorisation back: the two may not call each other any more."""
+    pair = (open_id, model_id, sn)
+    if unbind:
+        ask(lambda admin: admin.unbind(*pair), data, relay, token, ca)
+        print(f"{open_id} is not bound to {model_id}/{sn} any more")
+    else:
+        ask(lambda admin: admin.revoke(*pair), data, relay, token, ca)
+        print(f"{model_id}/{sn} is not authorised by {open_id} any more")

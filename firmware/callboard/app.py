@@ -84,7 +84,7 @@ class App:
 
     def _make_client(self):
         network = self._network
-        options = {"connect": network.connect, "post": network.post} if network else {}
+        options = network.client_options() if network else {}
         return Client(clock=self._hardware.clock, report=self._mended, **options)
 
     async def main(self):

@@ -1,4 +1,4 @@
-"""Every difference between MicroPython and CPython, with port_socket.py: nothing else asks.
+"""Every difference between MicroPython and CPython, with port_socket.py and port_pipe.py.
 
 Time: `ticks_*` wrap at 2^30 on every Python, so that a test on a 64-bit machine meets the wrap
 that a board meets. State machines do not import a clock: they are given an object like CLOCK.

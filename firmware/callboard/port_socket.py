@@ -277,6 +277,10 @@ except ImportError:
                 suppress_ragged_eofs=False,
             )
 
+        def wrap_bio(self, incoming, outgoing, server_hostname):
+            """TLS between two ssl.MemoryBIO that has not shaken hands."""
+            return self._context.wrap_bio(incoming, outgoing, server_hostname=server_hostname)
+
         def check_peer(self, sock):
             """Raises OSError(_X509_FATAL_ERROR), as mbedtls does, when the leaf is refused."""
             if self._check_leaf is None:

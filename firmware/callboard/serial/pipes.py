@@ -61,7 +61,7 @@ class Pipe:
 
     async def readable(self):
         """Return when readinto() is worth calling, or the stream was closed."""
-        while not (self._size or self.ended or self.gone or self.closed):
+        while not (self.pending or self.closed):
             self.changed.clear()
             await self.changed.wait()
 
@@ -75,6 +75,11 @@ class Pipe:
         self._pipes.say(DATA, self.number, memoryview(buf)[off : off + n])
         self._room -= n
         return n
+
+    @property
+    def pending(self):
+        """Whether readinto() has something to say."""
+        return bool(self._size or self.ended or self.gone)
 
     @property
     def room(self):

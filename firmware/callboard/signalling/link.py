@@ -43,6 +43,7 @@ class Link:
     `on_media(buf, off, n, arrival_ms)` for each binary message, valid only during the call.
     `connect(url, tls=)` opens a WebSocket (default net.websocket.connect); `random(n)` as
     port.random_bytes;
+    `transport`: a MediaTransport;
     `set_time(epoch_ms)` is told the relay's time; `report(what, error)` hears of what went wrong
     and was mended.
     """
@@ -62,6 +63,7 @@ class Link:
         on_lost=None,
         set_time=None,
         report=None,
+        transport=None,
     ):
         self._url = url
         self._host, self._path = hellos.host_and_path(url)
@@ -82,7 +84,8 @@ class Link:
             first_ms=closing.REFUSED_FIRST_MS, limit_ms=closing.REFUSED_LIMIT_MS, random=random
         )
         self._peer = jsonrpc.Peer(self._send, self._request_arrived)
-        self.transport = MediaTransport()
+        self.transport = transport or MediaTransport()
+        self.transport.receiver = self.packet_arrived
         self._line = None  # the Connection, once its hello is answered
         self._changed = asyncio.Event()  # online or refused: whoever waits looks again
         self._resume_token = None
@@ -239,6 +242,7 @@ class Link:
     def hello_params(self, challenge):
         """The params of hello."""
         params = self._hello(challenge, self._host, self._path)
+        params["caps"] = self.transport.caps(params["caps"])
         if self._resume_token is not None:
             params["resume"] = self._resume_token
         return params
@@ -267,6 +271,7 @@ class Link:
             self._peer.resend()
         self._changed.set()
         self.on_online(answer)
+        self.transport.online(self)
 
     def text_arrived(self, text):
         """A message after hello."""
@@ -287,8 +292,12 @@ class Link:
 
     def media_arrived(self, data):
         """A media message, valid only now."""
+        self.packet_arrived(data, 0, len(data))
+
+    def packet_arrived(self, buf, off, n):
+        """A media packet, n bytes at buf[off:], valid only now."""
         try:
-            self.on_media(data, 0, len(data), self._clock.ticks_ms())
+            self.on_media(buf, off, n, self._clock.ticks_ms())
         except Exception as error:  # a receiver's defect must not cost the line
             self.media_errors += 1
             if self.media_errors == 1:

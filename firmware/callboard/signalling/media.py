@@ -14,8 +14,19 @@ class MediaTransport:
 
     def __init__(self):
         self.socket = None
+        self.receiver = None  # f(buf, off, n) for packets that come another way than the socket
         self.sent = 0
         self.refused = 0
+
+    def caps(self, caps):
+        """What of `caps`, names of PROTOCOL.md §4, holds over this transport."""
+        return caps
+
+    def check_call(self):
+        """Raises CallboardError when no call can be carried."""
+
+    def online(self, link):
+        """The link is online again; for transports that have something to arrange then."""
 
     def send(self, buf, off, n):
         """Send `n` bytes at buf[off:]. Overwrites HEADROOM bytes before `off`, masks in place.

@@ -40,7 +40,8 @@ WAIT_MS = 120000  # longer than a phone rings
 
 class Client:
     """One device. What it uses may be given: `clock`, `connect` (a WebSocket), `post` (HTTP),
-    `random(n)`, `set_time(ms)`; `report(what, error)` hears what was mended.
+    `transport` (a signalling.media.MediaTransport), `random(n)`, `set_time(ms)`;
+    `report(what, error)` hears what was mended.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Client:
         random=None,
         set_time=None,
         report=None,
+        transport=None,
     ):
         self._clock = clock or port.CLOCK
         self._post = post or _http_post
@@ -59,6 +61,7 @@ class Client:
         self._tools = {
             "clock": self._clock,
             "connect": connect,
+            "transport": transport,
             "random": self._random,
             "set_time": set_time or port.set_epoch_ms,
             "report": self._report,
@@ -261,6 +264,7 @@ class Client:
         line.caller.call.check_free()
         if not line.ready or not line.link.has_session:
             raise WrongOrder("calls are possible after EVENT_P2P_PEER_READY")
+        line.link.transport.check_call()
         return await line.caller.begin(params)
 
     async def answer(self):

@@ -13,7 +13,8 @@ from .messages import Messages
 class Line:
     """Arguments: `config` of init_system; `identity`; the device `key`; the `av` module; `events`
     a Fanout to the device callbacks; `on_set(properties)` or None; `time` a NetworkTime; `tools` a
-    dict: clock, connect, random, set_time, report.
+    dict: clock, connect, transport, random, set_time,
+    report.
 
     `link` and `caller` are what the client works with, `ready` tells that calls may be made.
     `pushes`: method -> handler(params), which gives the result or raises CallboardError.
@@ -47,6 +48,7 @@ class Line:
             on_media=av.receive,
             random=tools["random"],
             connect=tools["connect"],
+            transport=tools["transport"],
             set_time=self._set_time,
             report=tools["report"],
         )

@@ -17,7 +17,7 @@ from .tokens import same_hash, token_hash
 from .transaction import Device, User
 
 PROTOCOL = 1
-CAPS = ("opus", "opus-8k", "pcmu", "media-ws", "rooms", "data-model")
+CAPS = ("opus", "opus-8k", "pcmu", "media-ws", "media-socket", "rooms", "data-model")
 DEVICE = "device"
 USER = "user"
 _NO_KEY = os.urandom(32)  # so that an unknown device costs the same as a wrong key

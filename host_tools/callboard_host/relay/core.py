@@ -11,6 +11,7 @@ from .auth import Authenticator
 from .clock import Clock
 from .config import RelayConfig
 from .hub import Hub
+from .media_tickets import MediaTickets
 from .ratelimit import RateLimiter
 from .refusal import Refused
 from .registration import Registrar
@@ -71,6 +72,7 @@ class Core:
         self.registrar = Registrar(store, clock, config.ticket_ms)
         self.users = Users(store, clock, config.invitation_ms)
         self.authenticator = Authenticator(store, clock)
+        self.media_tickets = MediaTickets()
         self.reservations = Reservations()
         self.message_limits = RateLimiter(MESSAGES_PER_S, MESSAGES_BURST)
         self._tasks: set[asyncio.Task[None]] = set()

@@ -28,6 +28,7 @@ from .rooms import (
     RouteRemoved,
     SessionExpired,
 )
+from .rooms.media import NARROW
 from .router import Router
 from .session import Handle, Session
 
@@ -69,7 +70,9 @@ class Hub:
             self.router.replace(session)
         session.resume_token = os.urandom(16).hex()
         session.attach(connection)
-        caps = {*hello.caps, "pcmu"}  # mandatory for every endpoint
+        caps = set(hello.caps)
+        if NARROW not in caps:
+            caps.add("pcmu")  # mandatory for every endpoint that has the room
         outcome = self.engine.connect(client.identity, caps, resumed, self.clock.monotonic_ms())
         session.after_hello = outcome.effects
         return session, resumed, outcome.result["call"]

@@ -106,8 +106,7 @@ class Router:
         data = media_frame(packet)
         is_video = route.reported is not None
         for session in route.receivers.values():
-            connection = session.connection
-            if connection is None or not connection.send_media(data, is_video):
+            if not session.send_media(data, is_video):
                 route.dropped += 1
                 self.totals.dropped += 1
 
@@ -123,7 +122,7 @@ class Router:
             to = {key: got for route in routes.values() for key, got in route.receivers.items()}
         data = media_frame(packet)
         for session in to.values():
-            if session.connection is None or not session.connection.send_media(data):
+            if not session.send_media(data):
                 self.totals.dropped += 1
 
     def _sources(self, receiver: Session, ssrcs: set[int]) -> dict[str, Session]:

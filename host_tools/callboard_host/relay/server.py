@@ -13,6 +13,7 @@ from aiohttp import web
 from callboard.errors import StorageError
 
 from ..errors import BadInput, InUse
+from . import media_socket
 from .ca import Certificates, ensure_certificates
 from .clock import Clock
 from .config import MAX_TEXT, RelayConfig
@@ -180,7 +181,7 @@ class Relay:
 
 def register_faces(methods: Methods) -> None:
     """Every request that clients may make over their WebSocket."""
-    for face in (voip, people, messages, rooms, data_model):
+    for face in (voip, people, messages, rooms, data_model, media_socket):
         face.register(methods)
 
 

@@ -11,7 +11,7 @@ from callboard.errors import InvalidArgument, RemoteError
 from callboard.signalling.jsonrpc import MAX_IN_FLIGHT, Peer
 
 from .auth import Client
-from .connection import CLOSE_OVERFLOW, Connection
+from .connection import CLOSE_GOING_AWAY, CLOSE_OVERFLOW, Connection
 from .refusal import Refused
 from .rooms import Effect
 
@@ -31,6 +31,7 @@ class Session:
         self.session_id = session_id
         self.resume_token = ""
         self.connection: Connection | None = None
+        self.media: Connection | None = None  # a media socket, if there is one
         self.call_request: tuple[str, int] | None = (
             None  # call_id, request id of a waiting voip.call
         )
@@ -61,6 +62,12 @@ class Session:
         self.connection = None
         return True
 
+    def send_media(self, data: bytes, is_video: bool = False) -> bool:
+        """Send a frame from media_frame() on the media socket, or on the signalling one. False:
+        dropped, because the client is congested or away."""
+        way = self.media or self.connection
+        return way is not None and way.send_media(data, is_video)
+
     def push(self, method: str, params: dict[str, Any], done: PushDone | None = None) -> None:
         """Send a request now, or when earlier ones are answered; done(result, error) runs once."""
         if self.ended:
@@ -81,6 +88,8 @@ class Session:
         if self.ended:
             return
         self.ended = True
+        if self.media is not None:
+            self.media.close(CLOSE_GOING_AWAY, "the session is over")
         self._worker.cancel()
         error = RemoteError("the client is offline", codes.NETWORK)
         waiting = list(self.peer.reset()) + [push[2] for push in self._pushes]

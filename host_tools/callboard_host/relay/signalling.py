@@ -12,6 +12,7 @@ from callboard import codes
 from callboard.errors import ProtocolError, StorageError
 from callboard.port import json_text
 
+from . import media_socket
 from .auth import CAPS, DEVICE, PROTOCOL, Client, Hello
 from .config import MAX_BINARY, MAX_TEXT
 from .connection import (
@@ -30,6 +31,7 @@ from .session import Session
 log = logging.getLogger(__name__)
 
 SUBPROTOCOL = "callboard.v1"
+MEDIA = "media"
 CLOSE_TOO_BIG = 1009
 CLOSE_INTERNAL = 1011
 _CLOSE_TIMEOUT_S = 2.0
@@ -45,7 +47,7 @@ class _Closed(Exception):
 
 
 class Signalling:
-    """Serves /v1/device and /v1/user."""
+    """Serves /v1/device, /v1/user and /v1/media."""
 
     def __init__(self, core: Core, limiters: Limiters):
         self._core = core
@@ -58,6 +60,7 @@ class Signalling:
         """Add the two paths."""
         router.add_get("/v1/device", self.device)
         router.add_get("/v1/user", self.user)
+        router.add_get("/v1/media", self.media)
 
     async def device(self, request: web.Request) -> web.StreamResponse:
         """A device connects."""
@@ -66,6 +69,10 @@ class Signalling:
     async def user(self, request: web.Request) -> web.StreamResponse:
         """A user's client connects."""
         return await self._serve(request, "user")
+
+    async def media(self, request: web.Request) -> web.StreamResponse:
+        """A media socket of a session that stands already."""
+        return await self._serve(request, MEDIA)
 
     def drop_silent(self) -> None:
         """Cut connections that said nothing for dead_ms. Called every second or so."""
@@ -136,9 +143,16 @@ class Signalling:
     ) -> None:
         self._unknown += 1
         try:
-            session = await self._greet(request, socket, connection, role)
+            if role == MEDIA:
+                member = await media_socket.greet(self._core, socket, connection)
+            else:
+                session = await self._greet(request, socket, connection, role)
         finally:
             self._unknown -= 1
+        if role == MEDIA:
+            if member is not None:
+                await media_socket.carry(self._core, socket, connection, member)
+            return
         try:
             await self._receive(socket, connection, session)
         finally:

@@ -8,6 +8,7 @@ The board asks for "the relay" and gets the one we were told of, never another a
 
 import asyncio
 import contextlib
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from callboard.core.backoff import Backoff
 from callboard.errors import CallboardError, NetworkError
 from callboard.net import stream as streams
 from callboard.net import url as urls
+from callboard.net import websocket
+from callboard.net.ws_parser import BINARY
 from callboard.serial.bridge import HOST_TLS
 from callboard.serial.pipes import Pipe
 
@@ -24,6 +27,8 @@ from .bridge_line import BridgeLine
 from .port import PortFailed
 
 TICK_S = 0.01
+MEDIA_S = 8.0  # until the relay's media socket is open
+PING_S = 5.0
 _ROOM_S = 0.005
 _READ = 4096
 
@@ -78,6 +83,8 @@ class Bridge:
         self._tasks: set[asyncio.Task[None]] = set()
         self._counts = Counts()
         self._last_refusal = ""
+        self._media: websocket.WebSocket | None = None
+        self._media_task: asyncio.Task[None] | None = None
         self.bridged = asyncio.Event()  # a board is at the other end
 
     @property
@@ -171,12 +178,15 @@ class Bridge:
             self._note(f"the board is bridged to {self._relay.scheme}://{self._relay.authority}")
         else:
             self.bridged.clear()
+            if self._media_task is not None:
+                self._media_task.cancel()
             self._note("the board does not answer any more; waiting for it")
 
-    def _start(self, coroutine: Any) -> None:
+    def _start(self, coroutine: Any) -> "asyncio.Task[None]":
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     # --- streams ---
 
@@ -266,10 +276,71 @@ class Bridge:
     # --- media ---
 
     def _media_arrived(self, packet: bytes) -> None:
-        pass
+        if self._media is None:
+            self._counts.media_dropped += 1
+            return
+        buffer = bytearray(websocket.HEADROOM) + packet
+        if not self._media.send_binary_nowait(buffer, websocket.HEADROOM, len(packet)):
+            self._counts.media_dropped += 1
 
     def _token_arrived(self, token: str) -> None:
-        pass
+        if self._media_task is not None:
+            self._media_task.cancel()
+        self._media_task = self._start(self._carry_media(token))
+
+    async def _carry_media(self, token: str) -> None:
+        """One media socket at the relay, from the board's token to its end."""
+        line = self._line
+        assert line is not None
+        socket = None
+        try:
+            socket = await self._open_media(token)
+            self._media = socket
+            line.media_state(True)
+            pings = asyncio.create_task(_ping(socket))
+            try:
+                while True:
+                    kind, data = await socket.recv()
+                    if kind == BINARY:
+                        line.send_media(bytes(data))
+            finally:
+                pings.cancel()
+        except CallboardError as error:
+            if socket is None:
+                self._note(f"audio has to wait for signalling: {error.message}")
+        finally:
+            if self._media is socket:
+                self._media = None
+                if line.up:
+                    line.media_state(False)
+            if socket is not None:
+                await socket.close()
+
+    async def _open_media(self, token: str) -> websocket.WebSocket:
+        relay = self._relay
+        path = relay.target.rstrip("/")
+        url = f"{'wss' if relay.secure else 'ws'}://{relay.authority}{path}/v1/media"
+        socket = await websocket.connect(url, tls=self._tls)
+        try:
+            await socket.send_text(json.dumps({"token": token}))
+            _, data = await asyncio.wait_for(socket.recv(), MEDIA_S)
+            answer = json.loads(bytes(data))
+        except (TimeoutError, ValueError) as error:
+            await socket.close()
+            raise NetworkError("the relay's media socket does not answer") from error
+        except BaseException:
+            await socket.close()
+            raise
+        if not isinstance(answer, dict) or "result" not in answer:
+            await socket.close()
+            raise NetworkError("the relay refused the board's media token")
+        return socket
+
+
+async def _ping(socket: websocket.WebSocket) -> None:
+    """Keep a silent media socket from being taken for a dead one."""
+    while socket.ping_nowait():
+        await asyncio.sleep(PING_S)
 
 
 def _add(counts: Counts, line: BridgeLine) -> None:

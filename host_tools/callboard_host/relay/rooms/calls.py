@@ -17,7 +17,7 @@ from callboard import codes
 
 from ..refusal import Refused
 from .effects import CallFailed, CallRinging, Invite, Push
-from .media import AUDIO, VIDEO, VIDEO_CODEC, choose_audio, stream
+from .media import AUDIO, NARROW, VIDEO, VIDEO_CODEC, choose_audio, stream
 from .membership import Rooms
 from .model import (
     DEVICE,
@@ -64,6 +64,8 @@ class Calls:
             raise Refused(codes.AVT_BUSY, self._why_busy(caller, callee))
         if callee.call_id is not None or callee is caller:
             raise Refused(codes.AVT_BUSY, "the one you call is in another call; try again later")
+        if callee.present and NARROW in caller.caps | callee.caps:
+            choose_audio(caller.caps, callee.caps)  # better refused now than when it is answered
         self._rooms.check_room_free()
         call_id = self._state.ids.name("c_")
         kinds = frozenset(

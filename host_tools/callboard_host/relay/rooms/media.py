@@ -39,13 +39,15 @@ CODECS = {
     )
 }
 AUDIO_PREFERENCE = ("opus", "opus-8k", "pcmu")  # best first; every endpoint can take the last one
+NARROW = "narrow"  # in caps: the way to this client is too narrow for PCMU
 VIDEO_CODEC = "h264"
 
 
 def choose_audio(*offers: Iterable[str]) -> str:
     """The best audio codec that all ends can take; who has opus has opus-8k, too.
 
-    Raises Refused(INVALID_ARGUMENT) when nothing fits: an end lacks pcmu, the mandatory one.
+    Raises Refused when nothing fits: CODEC_UNAVAILABLE where the way to an end is too narrow for
+    PCMU, INVALID_ARGUMENT when an end lacks pcmu, the mandatory one, without such a reason.
     """
     sets = [set(offer) for offer in offers]
     for offer in sets:
@@ -54,6 +56,9 @@ def choose_audio(*offers: Iterable[str]) -> str:
     for name in AUDIO_PREFERENCE:
         if all(name in offer for offer in sets):
             return name
+    if any(NARROW in offer for offer in sets):
+        text = "no codec fits both ends: a line is too narrow for PCMU, and not both have Opus"
+        raise Refused(codes.CODEC_UNAVAILABLE, text + "; use a faster line")
     raise Refused(codes.INVALID_ARGUMENT, "codecs: pcmu is mandatory for every endpoint")
 
 

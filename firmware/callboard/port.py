@@ -308,8 +308,19 @@ def tls_client_context(ca_der=None, leaf_sha256=None, check_leaf=None):
 
 async def stdin_reader():
     """A function `n = await read(buf)`: reads what there is, at least one byte; 0 at the end."""
+    return (await stdin_functions())[0]
+
+
+async def stdin_functions():
+    """(read, take): as above, and `n = take(buf)`, which neither waits nor allocates; None on
+    CPython."""
     if not hasattr(asyncio, "StreamReaderProtocol"):
-        return _PolledStdin().read
+        stdin = _PolledStdin()
+        return stdin.read, stdin.take
+    return await _awaited_stdin(), None
+
+
+async def _awaited_stdin():
     reader = asyncio.StreamReader()
     about, null = os.fstat(0), os.stat(os.devnull)
     if about.st_mode & 0o170000 == 0o100000 or about.st_rdev == null.st_rdev != 0:
@@ -342,6 +353,7 @@ class _PolledStdin:
     def __init__(self):
         self._stream = sys.stdin.buffer
         self._reader = asyncio.StreamReader(self._stream)
+        self._one = bytearray(1)
         self._poll = select.poll()
         self._poll.register(self._stream, select.POLLIN)
 
@@ -359,6 +371,29 @@ class _PolledStdin:
             data = self._stream.read(1)
         return n
 
+    def take(self, buf):
+        """What there is now, without waiting: 0 for nothing, -1 at the end. Does not allocate."""
+        n = 0
+        for _ in self._poll.ipoll(0):
+            break
+        else:
+            return 0
+        while n < len(buf):
+            try:
+                if not self._stream.readinto(self._one):
+                    return n or -1
+            except OSError:
+                return n or -1
+            buf[n] = self._one[0]
+            n += 1
+            if self._one[0] == _CTRL_C:
+                break
+            for _ in self._poll.ipoll(0):
+                break
+            else:
+                break
+        return n
+
 
 class Stdout:
     """Standard output in bytes, without waiting for whoever reads it."""
@@ -366,10 +401,21 @@ class Stdout:
     def __init__(self):
         self._poll = select.poll()
         self._poll.register(sys.stdout, select.POLLOUT)
+        self._stream = getattr(sys.stdout, "buffer", None)
 
     def ready(self):
-        """Whether some bytes could be written now (64, as a rule)."""
-        return bool(self._poll.poll(0))
+        """Whether some bytes could be written now (64, as a rule). No allocation on a board."""
+        if not hasattr(self._poll, "ipoll"):
+            return bool(self._poll.poll(0))
+        for _ in self._poll.ipoll(0):
+            return True
+        return False
+
+    def write_part(self, buf, off, n):
+        """write(buf[off:off + n]) without allocating on a board."""
+        if hasattr(os, "write"):
+            return self.write(memoryview(buf)[off : off + n])
+        return self._stream.write(buf, off, n) or 0
 
     def write(self, data):
         """Write bytes; returns how many were taken, perhaps 0. Raises OSError."""

@@ -1,103 +1,173 @@
 """Calls of boards that have no network: `callboard bridge` at their serial line."""
 
 import asyncio
-import contextlib
-import time
+import json
+import signal
+from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
-from callboard.net.tls import context_from_file
-from callboard_host import board, events
-from callboard_host.board_pty import PtyBoard
-from callboard_host.demo.stage import Stage
-from callboard_host.serial_line.bridge import Bridge
-from callboard_host.serial_line.port import SerialPort
+from callboard import codes
+from callboard_host import board
+from callboard_host.demo import bars, call
+from callboard_host.demo.progress import Steps
+from support.bridged import RING, Bridged, spoken_call, staged, without_network
+from support.cable import Cable
+from support.covers import covers
+from system.programs import Program
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(150)]
 
-
-class Bridged:
-    """A bridge on a port, and what its board says."""
-
-    def __init__(self, stage: Stage, path: str, rate: int = 0, baud: int = 115200):
-        self.events: list[dict] = []
-        self.notes: list[str] = []
-        self.lines: list[str] = []
-        tls = context_from_file(str(stage.ca_path)) if stage.ca_path else None
-        self.bridge = Bridge(
-            lambda: SerialPort(path, baud),
-            stage.relay_url,
-            tls,
-            rate,
-            self._line,
-            self.notes.append,
-        )
-
-    async def __aenter__(self):
-        self.task = asyncio.create_task(self.bridge.run())
-        return self
-
-    async def __aexit__(self, *_):
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-
-    def _line(self, line, cut):
-        text = line.decode("utf-8", "replace")
-        self.lines.append(text)
-        if event := events.parse(text):
-            self.events.append(event)
-
-    async def until(self, *names, seconds=20.0, after=0):
-        """The first event of these names behind the first `after` ones."""
-        deadline = time.monotonic() + seconds
-        while True:
-            found = [e for e in self.events[after:] if e["event"] in names]
-            if found:
-                return found[0]
-            if self.task.done():
-                self.task.result()
-            assert time.monotonic() < deadline, (names, self.lines[-20:], self.notes)
-            await asyncio.sleep(0.02)
+UART = 115200
+FAST = 921600
+ATTEMPTS = 3  # as in test_call.py: a machine that stands still is nobody's fault
 
 
-@contextlib.asynccontextmanager
-async def staged(tmp_path, *phone_options):
-    """A relay with accounts, and a phone."""
-    async with Stage(tmp_path, log=lambda text: None) as stage:
-        await stage.start_relay()
-        await stage.create_accounts()
-        stage.phone = await stage.start_phone(*phone_options)
-        yield stage
-
-
-def bridged_board(stage, tmp_path, **options):
-    """A board without a network that knows the relay, its ticket and its user."""
-    config = board.BoardConfig(
-        run_dir=tmp_path / "board",
-        relay_url=stage.relay_url,
-        ca_path=stage.ca_path,
-        ticket=stage.ticket,
-        open_id=stage.open_id,
-        network="serial",
-        **options,
-    )
-    return PtyBoard(config)
+def config(tmp_path, **options):
+    return board.BoardConfig(run_dir=tmp_path / "board", **options)
 
 
 @pytest.mark.parametrize(
-    ("python", "bits"), [("micropython", 32), ("cpython", 64)], ids=["micropython32", "cpython"]
+    ("python", "bits", "tls"),
+    [("micropython", 64, "host"), ("cpython", 64, "board")],  # 32 bits: below
 )
-async def test_a_board_without_a_network_registers_and_calls(tmp_path, python, bits):
-    answering = ("--answer-after", "0.1", "--hang-up-after", "2")
+async def test_a_board_without_a_network_registers_and_calls(tmp_path, python, bits, tls):
+    answering = ("--answer-after", "0.1", "--hang-up-after", "1")
     async with staged(tmp_path, *answering) as stage:
-        options = {"python": python, "bits": bits, "bridge_tls": "host"}
-        with bridged_board(stage, tmp_path, **options) as virtual:
+        with without_network(stage, config(tmp_path, python=python, bits=bits), tls) as virtual:
             async with Bridged(stage, virtual.path) as bridged:
-                await bridged.until("registered")
-                await bridged.until("ready")
-                assert bridged.bridge.type("button press")
-                await bridged.until("audio_first")
-                assert (await bridged.until("ended"))["reason"] == "hung_up_by_callee"
+                await bridged.wait_event("registered")
+                await bridged.wait_event("ready")
+                await bridged.write_line("button press")
+                await bridged.wait_event("audio_first")
+                assert (await bridged.wait_event("ended"))["reason"] == "hung_up_by_callee"
                 counts = bridged.bridge.counts
                 assert counts.streams == 2 and counts.bytes_to_board > 1000
-                assert counts.frames_damaged == counts.stalls == 0
+                assert counts.media_to_relay > 0 < counts.media_to_board
+                assert counts.frames_damaged == counts.media_dropped == 0
+
+
+@covers("V-30", "V-63")
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("baud", "ring", "tls"), [(FAST, RING, "host"), (UART, None, "board")], ids=["fast", "uart"]
+)
+async def test_a_spoken_call_is_as_good_as_its_codec(tmp_path, baud, ring, tls):
+    options = call.CallOptions(python="micropython", bits=32, speech_s=3.0, chirps_s=1.2)
+    for _ in range(ATTEMPTS):
+        steps = Steps(Console(quiet=True))
+        report, checked, counts, cable = await spoken_call(
+            tmp_path, options, steps, baud, ring, tls
+        )
+        assert report["call"]["result"] == "completed" and report["call"]["codec"] == "opus"
+        assert counts.media_to_board > 150 < counts.media_to_relay
+        assert cable.overflowed == counts.frames_damaged == 0
+        failed = [bar.as_dict() for bar in bars.failures(checked)]
+        if not failed:
+            return
+    raise AssertionError(failed)
+
+
+async def test_pcmu_at_115200_is_refused_with_the_reason(tmp_path):
+    async with staged(tmp_path) as stage:
+        pcmu = config(tmp_path, codecs=("pcmu",))
+        with without_network(stage, pcmu) as virtual:
+            async with Bridged(stage, virtual.path, UART // 10) as bridged:
+                await bridged.wait_event("ready")
+                assert any("too slow for this call" in line for line in bridged.lines)
+                await bridged.write_line("button press")
+                error = await bridged.wait_event("error")
+                assert error["code"] == codes.CODEC_UNAVAILABLE
+                assert "--baud" in error["message"] and "9750" in error["message"]
+            async with Bridged(stage, virtual.path, FAST // 10) as bridged:  # a faster line
+                await bridged.wait_event("ready", "online")
+                await asyncio.sleep(0.1)
+                await bridged.write_line("button press")
+                await bridged.wait_event("ringing")
+
+
+async def test_at_115200_a_phone_without_opus_is_not_rung(tmp_path):
+    async with staged(tmp_path, "--codecs", "pcmu") as stage:
+        with without_network(stage, config(tmp_path)) as virtual:
+            async with Bridged(stage, virtual.path, UART // 10) as bridged:
+                await bridged.wait_event("ready")
+                await bridged.write_line("button press")
+                error = await bridged.wait_event("error")
+                assert error["code"] == codes.CODEC_UNAVAILABLE and "PCMU" in error["message"]
+                assert not [e for e in stage.phone.events if e["event"] == "ringing"]
+
+
+@pytest.mark.slow
+async def test_a_cable_pulled_in_a_call_and_a_relay_that_restarts(tmp_path):
+    async with staged(tmp_path, "--answer-after", "0.1") as stage:
+        with (
+            without_network(stage, config(tmp_path, bits=32)) as virtual,
+            Cable(virtual.path, tmp_path / "tty", FAST // 10) as cable,
+        ):
+            async with Bridged(stage, str(cable.path)) as bridged:
+                await bridged.wait_event("ready")
+                await bridged.write_line("button press")
+                heard = await bridged.wait_event("audio_first")
+                cable.disconnect()
+                await bridged.until_note("disconnected: ")
+                ended = await stage.phone.wait_event("ended", timeout_s=40)
+                assert ended["reason"] == "aborted"
+                cable.connect()
+                ready = await bridged.wait_event("ready", after_us=heard["t_us"], timeout_s=40)
+                ends = [e for e in bridged.events if e["event"] == "ended"]
+                assert [e["reason"] for e in ends] in ([], ["aborted"])  # said into no cable
+                await bridged.write_line("button press")
+                await bridged.wait_event("audio_first", after_us=ready["t_us"])
+                port = stage.relay_port
+                await stage.relay.stop()
+                gone = await bridged.wait_event("offline", after_us=ready["t_us"])
+                await bridged.wait_event("ended", after_us=gone["t_us"], timeout_s=40)
+                await stage.start_relay(port)
+                await bridged.wait_event("ready", after_us=gone["t_us"], timeout_s=60)
+                assert bridged.bridge.counts.disconnects == 1
+
+
+async def test_a_board_that_is_reset_comes_back(tmp_path):
+    async with staged(tmp_path) as stage:
+        with without_network(stage, config(tmp_path)) as virtual:
+            async with Bridged(stage, virtual.path) as bridged:
+                first = await bridged.wait_event("ready")
+                virtual.reset()
+                await bridged.wait_event("ready", after_us=first["t_us"] + 1)
+                assert bridged.bridge.counts.sessions == 2
+
+
+async def test_it_leads_to_its_relay_and_says_why_it_does_not(tmp_path):
+    async with staged(tmp_path) as stage:
+        wrong = replace(stage, relay_url="https://127.0.0.1:1", children=[])
+        with without_network(stage, config(tmp_path)) as virtual:
+            async with Bridged(wrong, virtual.path) as bridged:
+                await bridged.until_note("no connection for the board")
+                error = await bridged.wait_event("error")
+                assert "nobody listens there" in error["message"]
+
+
+async def test_the_command(tmp_path):
+    async with staged(tmp_path, "--answer-after", "0.1", "--hang-up-after", "0.5") as stage:
+        with without_network(stage, config(tmp_path)) as virtual:
+            where = (virtual.path, "--relay", stage.relay_url, "--ca", stage.ca_path)
+            with Program("bridge", *where, "--output", tmp_path / "log", keyboard=True) as bridge:
+                await asyncio.to_thread(use, bridge)
+            assert "ready to call" in (tmp_path / "log").read_text()
+            with Program("bridge", *where, "--json") as bridge:
+                await asyncio.to_thread(bridge.wait_line, "is bridged to")
+                bridge.process.send_signal(signal.SIGTERM)
+                assert await asyncio.to_thread(bridge.finish) == 0
+            last = json.loads(bridge.output.strip().splitlines()[-1])
+            assert last["counts"]["sessions"] == 1
+
+
+def use(bridge):
+    bridge.wait_line("is bridged to https://127.0.0.1")
+    bridge.wait_line("ready to call")
+    bridge.type("button press\n")
+    bridge.wait_line("call idle: hung_up_by_callee")
+    bridge.process.send_signal(signal.SIGINT)
+    assert bridge.finish() == 0
+    assert "media packets" in bridge.output and bridge.left_behind() == []

@@ -61,7 +61,7 @@ class Platform:
         self.settings = Settings(board)
         self.clock = HostClock()
         stdout = port.Stdout()
-        self.outlet = Outlet(stdout.write, stdout.ready, self.clock)
+        self.outlet = Outlet(stdout.write, stdout.ready, self.clock, write_part=stdout.write_part)
         self.log = Log(self.outlet.line, self.clock)
         self.network = None
         if self.settings.serial_network:
@@ -114,7 +114,7 @@ class Platform:
         log = self.log.module("console")
         bridge = self.network.bridge if self.network else None
         console = Console(commands, self.outlet, self.clock, log, info, take, bridge)
-        if await console.run(await port.stdin_reader()):
+        if await console.run(*await port.stdin_functions()):
             on_quit(prompt=True)
         else:
             on_quit()

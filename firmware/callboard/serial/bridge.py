@@ -33,7 +33,7 @@ MEDIA_STATE = const(17)  # message: u8, whether that is open
 
 
 class Bridge:
-    """`outlet` has urgent(bytes) and packet(kind, buf, off, n).
+    """`outlet` as an Outlet.
 
     `rate`: bytes/s of the line as the host told it, 0 for none told; `media_open`: the host passes
     media on; `on_media(buf, off, n)` gets each packet; `on_change()` is told when a session begins
@@ -53,6 +53,7 @@ class Bridge:
             self._opened,
             QUEUE_MAX,
         )
+        outlet.reserve_packets()
         self.pipes = Pipes(self._channel.send, self._may_send)
         self._open = asyncio.Event()
         self._heard_ms = 0

@@ -25,6 +25,7 @@ JOBS_MAX = 16
 BUSY_MS = 20  # how long reading pauses, PAUSES times at most, while many commands wait
 PAUSES = 50
 TICK_MS = 50
+POLL_MS = 4
 
 
 class Console(framing.Handler):
@@ -55,8 +56,10 @@ class Console(framing.Handler):
             lambda: commands.locked,
         )
 
-    async def run(self, read):
+    async def run(self, read, take=None):
         """Until the end. `n = await read(buf)` reads at least one byte, 0 at the end of the input.
+        `n = take(buf)` does not wait, nor allocate: 0 for nothing, -1 at the end. It is asked
+        every POLL_MS in a call through the bridge.
 
         Returns True when Ctrl-C was typed.
         """
@@ -66,11 +69,18 @@ class Console(framing.Handler):
         port.own_ctrl_c(True)
         try:
             while not self._ended:
-                n = await read(buf)
-                if not n:
+                if take is not None and self._bridge is not None and self._outlet.gentle:
+                    n = take(buf)
+                    if n == 0:
+                        await self._clock.sleep_ms(POLL_MS)
+                        continue
+                else:
+                    n = await read(buf)
+                if n <= 0:
                     break
                 self.decoder.feed(buf, n, self._clock.ticks_ms())
-                await self._catch_up()
+                if len(self._jobs) >= JOBS_MAX // 4:
+                    await self._catch_up()
         finally:
             port.own_ctrl_c(False)
             worker.cancel()

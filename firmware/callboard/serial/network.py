@@ -70,11 +70,11 @@ class SerialTransport(MediaTransport):
             self._task.cancel()
             self._task = None
         if "media-socket" in (link.answer.get("caps") or ()):
-            self._task = asyncio.create_task(self._keep_media(link, self.socket))
+            self._task = asyncio.create_task(self._keep_media(link))
 
-    async def _keep_media(self, link, socket):
+    async def _keep_media(self, link):
         pauses = Backoff()
-        while self.socket is socket:
+        while self.socket is not None:  # a variable for it would keep its memory
             pause_ms = LOOK_MS
             if not self._bridge.media_open:
                 try:

@@ -91,13 +91,13 @@ async def _await_token(
 async def _receive(
     core: Core, socket: web.WebSocketResponse, connection: Connection, session: Session
 ) -> None:
-    forward, key = core.hub.router.forward, session.key
+    forward = core.hub.router.forward
     while session.media is connection and not session.ended:
         message = await socket.receive()
         connection.last_received_ms = core.clock.monotonic_ms()
         if message.type == WSMsgType.BINARY and len(message.data) <= MAX_BINARY:
             if session.media is connection:
-                forward(key, message.data)
+                forward(session, message.data)
         elif message.type == WSMsgType.PING:
             connection.send_pong(message.data)
         elif message.type in (WSMsgType.BINARY, WSMsgType.TEXT):

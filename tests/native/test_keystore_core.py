@@ -1,11 +1,16 @@
 """The key store's core, behaviour by behaviour, on the simulated flash of keystore/nor.h."""
 
+import gc
 import random
 import struct
 import zlib
 
 import pytest
 from keystore.sim import KS, SECTOR, SIZE, UNITS, Nor, Store, lib, record_size
+
+from callboard import keystore
+from callboard.errors import StorageError
+from callboard.flash.devices import RamFlash
 
 every_unit = pytest.mark.parametrize("unit", UNITS)
 
@@ -400,3 +405,37 @@ def test_no_single_bit_undoes_a_transaction(unit):
         data[bit // 8] ^= 1 << bit % 8
         found = Store(Nor(unit, data=bytes(data)), prepare=False).contents()
         assert len(found) >= 2 and all(contents[name] == found[name] for name in found)
+
+
+# --- the glue of CPython ---
+
+
+def test_what_a_device_keeps_is_void_after_the_call():
+    """The buffers are the C core's own, on its stack; exceptions keep them in their tracebacks.
+
+    Python 3.11 to 3.11.8 crash when such a one is collected with its exception in a cycle.
+    """
+    kept = []
+
+    class Curious(RamFlash):
+        fails = False
+
+        def read(self, at, buf):
+            kept.append(buf)
+            if self.fails:
+                raise OSError(5)
+            super().read(at, buf)
+
+    flash = Curious()
+    store = keystore.open(flash, identity=False)
+    store.put("name", b"value")
+    for _ in range(50):
+        flash.fails = True
+        with pytest.raises(StorageError):
+            store.get("name")
+        flash.fails = False
+        assert store.get("name") == b"value"
+        gc.collect()
+    for buffer in kept[::50]:
+        with pytest.raises(ValueError, match="released"):
+            bytes(buffer)

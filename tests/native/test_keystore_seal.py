@@ -8,7 +8,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callboard.flash import seal
+from callboard_host import keystore_image
 from callboard_native import keystore as core
+from device.flash_rig import CutFlash, PowerCut, opened
 
 ROOT = bytes(range(32))
 NAME = b"device-key"
@@ -137,3 +140,70 @@ def test_what_the_callbacks_raise_comes_through():
         core.seal_keys(aes, fails, ROOT, bytearray(64))
     short = core.seal(aes, lambda *_: b"short", derived(), bytes(4), NAME, b"x", bytearray(30))
     assert short == core.KS_ECRYPTO
+
+
+# --- in a store whose power fails ---
+
+
+class Seen:
+    """Every nonce that somebody who reads the flash at any time may see, and what it sealed."""
+
+    def __init__(self):
+        self.sealed = {}
+
+    def read(self, data):
+        """Note the sealed values in an image, superseded ones and copies included."""
+        for sector in keystore_image.read(bytes(data)).sectors:
+            for record in sector.records:
+                if record.name and record.value is not None:
+                    nonce, rest = record.value[4:20], record.value[20:]
+                    assert self.sealed.setdefault(nonce, (record.name, rest)) == (
+                        record.name,
+                        rest,
+                    ), "one nonce for two messages"
+
+
+@pytest.mark.parametrize("unit", [1, 16, 256])
+def test_no_power_cut_makes_a_nonce_repeat(unit):
+    """Cut at every operation, then another value in the same place of the log."""
+    root = seal.RootKey(ROOT, True)
+    flash = CutFlash(unit=unit)
+    store = opened(flash, root_key=root)
+    seen = Seen()
+    cuts = 0
+    for number in range(120 if unit < 256 else 40):
+        value = b"the secret number %d" % number * 3
+        for cut in range(40):
+            torn = CutFlash(flash.data, unit)
+            trial = opened(torn, root_key=root)
+            torn.cut = cut
+            try:
+                trial.put("key", value)
+                trial.maintain()
+            except PowerCut:
+                cuts += 1
+            whole = torn.cut is not None and torn.cut >= 0
+            torn = CutFlash(torn.data, unit)
+            seen.read(torn.data)
+            again = opened(torn, root_key=root)
+            again.put("key", b"not %d but %d.%d" % (number, cut, unit) * 4)
+            seen.read(torn.data)
+            if whole:
+                break
+        else:
+            pytest.fail("a put that has no end")
+        store.put("key", value)
+        store.maintain()
+        seen.read(flash.data)
+    assert store.stats()["sequence"] > 2 and cuts > 50 and len(seen.sealed) > cuts
+
+
+def test_an_equal_value_sealed_anew_shows_no_equality():
+    flash = CutFlash()
+    store = opened(flash, root_key=seal.RootKey(ROOT, True))
+    for value in (b"same", b"other", b"same"):
+        store.put("key", value)
+    store.put("twin", b"same")
+    records = keystore_image.read(bytes(flash.data)).sectors[0].records
+    stored = [record.value for record in records if record.name]
+    assert len(stored) == 4 and len({value[20:] for value in stored}) == 4

@@ -87,12 +87,18 @@ class _Outside:
 
     def finish(self):
         """Raise again what was raised in a callback."""
-        if self.error is not None:
-            raise self.error
+        error, self.error = self.error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # or error, its traceback and this frame would keep each other
 
 
-def _view(pointer, n):
-    return memoryview(ffi.buffer(pointer, n))
+def _lent(function, first, pointer, n):
+    """function(first, buffer of n bytes); the buffer is void afterwards, whoever still has it."""
+    with memoryview(ffi.buffer(pointer, n)) as view:
+        return function(first, view)
 
 
 def _status(result):
@@ -102,13 +108,13 @@ def _status(result):
 @ffi.def_extern()
 def keystore_read(context, at, to, n):
     outside = ffi.from_handle(context)
-    return _status(outside.run(lambda: outside.device.read(at, _view(to, n))))
+    return _status(outside.run(lambda: _lent(outside.device.read, at, to, n)))
 
 
 @ffi.def_extern()
 def keystore_program(context, at, from_, n):
     outside = ffi.from_handle(context)
-    return _status(outside.run(lambda: outside.device.program(at, _view(from_, n))))
+    return _status(outside.run(lambda: _lent(outside.device.program, at, from_, n)))
 
 
 @ffi.def_extern()
@@ -126,7 +132,7 @@ def keystore_geometry(context):
 @ffi.def_extern()
 def keystore_aes(context, key, blocks, n):
     outside = ffi.from_handle(context)
-    return _status(outside.run(lambda: outside.aes(ffi.buffer(key, 16)[:], _view(blocks, n))))
+    return _status(outside.run(lambda: _lent(outside.aes, ffi.buffer(key, 16)[:], blocks, n)))
 
 
 @ffi.def_extern()

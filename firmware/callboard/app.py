@@ -268,7 +268,8 @@ class App:
             await self._hardware.clock.sleep_ms(BEAT_MS)
 
     def _idle(self):
-        return self._client.call_state == calls.IDLE
+        """Whether the flash may be written: no call, and none whose sound still plays."""
+        return self._client.call_state == calls.IDLE and not self._sounds
 
     def _task_broke(self, loop, context):
         """A task that nobody waits for ended with an exception."""

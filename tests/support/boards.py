@@ -1,8 +1,11 @@
-"""Virtual boards on a pseudo-terminal, blank or with a program of our own."""
+"""Virtual boards on a pseudo-terminal, blank or with a program of our own, for tests."""
 
 import subprocess
+import time
 from pathlib import Path
 
+from callboard import keystore
+from callboard.flash.devices import FileFlash
 from callboard_host import board, paths
 from callboard_host.board_pty import PtyBoard
 
@@ -50,3 +53,38 @@ def compile_package(into: Path) -> Path:
         mpy_cross = paths.BUILD / "bin" / "mpy-cross"
         subprocess.run([mpy_cross, "-s", str(name), "-o", target, source], check=True)
     return into
+
+
+def stored(virtual, name):
+    """A value in the key store of a board that is switched off."""
+    device = FileFlash(str(virtual._run_dir / "flash"))
+    try:
+        return keystore.open(device, identity=False).get(name)
+    finally:
+        device.close()
+
+
+def every_byte():
+    """Eight networks whose names hold every byte, their passwords, too."""
+    everything = bytes(range(256)) * 2
+    return [
+        (everything[at : at + 32], everything[at + 7 : at + 7 + 64]) for at in range(0, 256, 32)
+    ]
+
+
+class Kept:
+    """A sink that keeps what it gets."""
+
+    def __init__(self):
+        self.records = []
+
+    def write(self, record):
+        self.records.append(record)
+
+
+def wait_for(condition, seconds=20):
+    """Wait until `condition()` is true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.01)

@@ -1,10 +1,11 @@
-// npm's improv-wifi-serial-sdk, unchanged, over a serial port: node improv_client.mjs PORT SDK SSID PASSWORD
+// npm's improv-wifi-serial-sdk, unchanged, over a serial port:
+// node improv_client.mjs PORT SDK SSID PASSWORD [JSON: more networks, [[ssid, password], …]]
 // Prints what it found as JSON.
 import fs from "node:fs";
 import tty from "node:tty";
 import { pathToFileURL } from "node:url";
 
-const [path, sdk, ssid, password] = process.argv.slice(2);
+const [path, sdk, ssid, password, more] = process.argv.slice(2);
 globalThis.CustomEvent ??= class extends Event {
   constructor(type, options) {
     super(type);
@@ -39,5 +40,9 @@ said.networks = await client.scan(5000);
 said.refused = await client.provision(ssid, "wrong", 10000).catch((reason) => reason);
 await client.provision(ssid, password, 10000);
 said.after = client.state;
+said.more = [];
+for (const network of JSON.parse(more ?? "[]")) {
+  said.more.push(await client.provision(...network, 10000).then(() => client.state, String));
+}
 console.log(JSON.stringify(said));
 process.exit(0);

@@ -14,9 +14,8 @@ from callboard_host import errors
 from callboard_host.serial_line import log
 from callboard_host.serial_line.link import SerialLink
 from callboard_host.serial_line.port import SerialPort
-from support.boards import BOARDS, IDS, Blank, compile_package
+from support.boards import BOARDS, IDS, Blank, Kept, compile_package, wait_for
 from system.programs import run
-from system.test_serial import Kept
 
 pytestmark = pytest.mark.system
 
@@ -116,7 +115,7 @@ def test_a_bug_in_compiled_code_is_shown_with_its_source(tmp_path, compiled, bit
         time.sleep(0.5)
         virtual.reset()
         texts = lambda: [record.text for record in kept.records]  # noqa: E731
-        _wait(lambda: any("to be provisioned" in text for text in texts()))
+        wait_for(lambda: any("to be provisioned" in text for text in texts()))
         capture._over = lambda *_: True
         thread.join()
         with SerialPort(virtual.path) as port:
@@ -131,13 +130,6 @@ def test_a_bug_in_compiled_code_is_shown_with_its_source(tmp_path, compiled, bit
     assert all(record.level == "E" for record in joined.values())
     assert any("TypeError" in text for text in texts())
     assert frames[0].source in log.plain(frames[0]) and frames[0].json()["source"]
-
-
-def _wait(condition, seconds=15):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.02)
 
 
 def test_the_way_into_a_board_that_hangs(tmp_path):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import callboard
-from callboard_host import board_options, errors, keystore_commands
+from callboard_host import board_options, call_verb, errors, keystore_commands
 from callboard_host.boards import commands as board_commands
 from callboard_host.image import commands as image_commands
 from callboard_host.relay import commands as relay_commands
@@ -28,10 +28,11 @@ app = typer.Typer(
 relay_commands.register(app)
 serial_commands.register(app)
 keystore_commands.register(app)
+call_verb.register(app)
 board_commands.register(app)
 image_commands.register(app)
 
-_PHONE_STATE = Path.home() / ".config" / "callboard" / "phone.json"
+_PHONE_STATE = call_verb.PHONE_STATE
 
 
 def _print_version(wanted: bool) -> None:
@@ -88,6 +89,9 @@ def phone_command(
     give_up_after: Annotated[
         float | None, typer.Option(min=0, help="Let it ring there for these seconds.")
     ] = None,
+    authorise: Annotated[
+        list[str] | None, typer.Option(help="Let this board call: MODEL/SN; repeat it.")
+    ] = None,
     calls: Annotated[int | None, typer.Option(min=1, help="Exit after this many calls.")] = None,
     events: Annotated[
         bool, typer.Option("--events", help="Print events as @{json} lines.")
@@ -115,6 +119,7 @@ def phone_command(
         to=phone_keys.board_name(to) if to else None,
         call_after=call_after,
         give_up_after=give_up_after,
+        authorise=tuple(map(phone_keys.board_name, authorise or ())),
         calls=calls,
         codecs=board_options.codec_names(codecs),
     )

@@ -15,6 +15,7 @@ from callboard.signalling.link import Link
 from callboard.voip.av import check_media
 from callboard_host import events, phone_state
 from callboard_host.errors import BadInput
+from callboard_host.phone_desk import Desk
 from callboard_host.phone_sound import PhoneSound
 from callboard_host.redeem import redeem
 from callboard_host.sound_files import check_files
@@ -52,6 +53,7 @@ class PhoneConfig:
     call_after: float | None = None  # call it by itself, so long after the phone is idle
     give_up_after: float | None = None  # stop ringing there
     calls: int | None = None
+    authorise: tuple[tuple[str, str], ...] = ()  # devices (model_id, sn), when it is online
 
 
 class Phone:
@@ -65,6 +67,7 @@ class Phone:
         self.failure: CallboardError | None = None  # why the last call of ours was not made
         self.codecs = CodecSet(config.codecs)
         self._emit = emit
+        self.desk = Desk(self._told, self._request)
         self._link: Link | None = None
         self._call: dict[str, Any] = {}
         self._number = 0  # of calls, this one included
@@ -95,6 +98,8 @@ class Phone:
         self._link.start()
         try:
             await self._link.wait_online(_ONLINE_MS)
+            for device in self.config.authorise:
+                await self.desk.authorise(*device)
             self._call_soon()
             await self.finished.wait()
         finally:
@@ -103,7 +108,15 @@ class Phone:
                 await self._ending
             for task in self._tasks:
                 task.cancel()
+            self.desk.stop()
             await self._link.stop()
+
+    def _told(self, name: str, **fields: Any) -> None:
+        self._emit(name, **fields)
+
+    async def _request(self, method: str, params: dict[str, Any], timeout_ms: int) -> Any:
+        assert self._link is not None
+        return await self._link.request(method, params, timeout_ms)
 
     async def _identity(self, tls: Any) -> phone_state.Identity:
         """Who we are: what is stored, or what the invitation makes us."""
@@ -142,7 +155,7 @@ class Phone:
             if self._is_mine(params):
                 self._over(str(params.get("reason")), str(params.get("by")))
         else:
-            raise CallboardError(f"a phone does not know {method}", codes.RPC_METHOD_NOT_FOUND)
+            return self.desk.requested(method, params)
         return {}
 
     def _is_mine(self, params: dict[str, Any]) -> bool:
@@ -159,7 +172,10 @@ class Phone:
             raise InvalidArgument("call_id must be a text of 1 to 64 characters")
         self._number += 1
         self.state, self._call = RINGING, call
-        self._emit("ringing", call_id=call_id, peer=call.get("peer"))
+        flavour = call.get("flavour")
+        if flavour not in (codes.FLAVOUR_TRIAL, codes.FLAVOUR_DEVELOPER):
+            flavour = codes.FLAVOUR_FORMAL
+        self._emit("ringing", call_id=call_id, peer=call.get("peer"), flavour=flavour)
         if self.config.answer_after is not None:
             self._later(self.config.answer_after, self.answer)
         elif self.config.reject_after is not None:

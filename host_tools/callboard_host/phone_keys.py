@@ -2,27 +2,46 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from callboard.errors import CallboardError
 from callboard_host.errors import BadInput
 from callboard_host.phone import Phone
 
-HELP = "keys: c call, a answer, r reject, h hang up, q quit"
+HELP = (
+    "keys: c call, a answer, r reject, h hang up, d devices, y let the new one call, q quit\n"
+    ":  then a line: call, authorise, revoke MODEL/SN; send MODEL/SN {json}"
+)
 _KEYS = {"c": "call", "a": "answer", "r": "reject", "h": "hang up", "q": "quit"}
-_LINE_MAX = 100
+_KEYS |= {"d": "devices", "y": "authorise"}
+_LINE_MAX = 5000
+_BEGIN_LINE = ":"
 
 
 async def act(phone: Phone, word: str) -> None:
     """Do what a key or a line says; other words are ignored. `call MODEL/SN`: a board of its own.
 
-    Raises BadInput when nobody was named to call, and what the phone's methods raise.
+    Raises BadInput when nobody was named or what follows is wrong, and what the phone raises.
     """
     word = _KEYS.get(word, word)
-    if word.split(" ")[0] == "call":
-        phone.dial(*_whom(phone, word.partition(" ")[2]))
+    first, _, rest = word.partition(" ")
+    if first == "call":
+        phone.dial(*_whom(phone, rest))
+    elif first == "devices":
+        await phone.desk.devices()
+    elif first == "authorise" and not rest:
+        await phone.desk.authorise_waiting()
+    elif first == "authorise":
+        await phone.desk.authorise(*board_name(rest))
+    elif first == "revoke":
+        await phone.desk.revoke(*board_name(rest))
+    elif first == "send":
+        name, _, text = rest.strip().partition(" ")
+        phone.desk.beside(phone.desk.send(*board_name(name), _object(text)))
     elif word == "answer":
         await phone.answer()
     elif word == "reject":
@@ -39,6 +58,16 @@ def _whom(phone: Phone, named: str) -> tuple[str, str]:
     if to is None:
         raise BadInput("nobody to call", "start it with --to MODEL/SN, or say `call MODEL/SN`")
     return to
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise BadInput(f"{text!r} is no JSON object", 'for example send doorbell/SN0001 {"a": 1}')
+    return value
 
 
 def board_name(text: str) -> tuple[str, str]:
@@ -96,13 +125,42 @@ async def _act_on(
     is_terminal: bool,
     on_error: Callable[[Exception], None],
 ) -> None:
-    pending = ""
+    typed = Typed(is_terminal)
     while data := await queue.get():
-        pending += data.decode("utf-8", "replace")
-        words = list(pending) if is_terminal else pending.split("\n")
-        pending = "" if is_terminal else words.pop()[-_LINE_MAX:]
-        for word in words:
+        for word in typed.words(data.decode("utf-8", "replace")):
             try:
                 await act(phone, word.strip())
             except CallboardError as error:
                 on_error(error)
+
+
+class Typed:
+    """What was typed, as words: lines from a pipe; on a terminal keys, and lines after a colon."""
+
+    def __init__(self, is_terminal: bool):
+        self._is_terminal = is_terminal
+        self._line: str | None = None if is_terminal else ""
+
+    def words(self, text: str) -> Iterator[str]:
+        """What is complete with `text`."""
+        for character in text:
+            if self._line is None and character != _BEGIN_LINE:
+                yield character
+            elif self._line is None:
+                self._line = ""
+                self._echo(character)
+            elif character in "\r\n":
+                yield self._line
+                self._line = None if self._is_terminal else ""
+                self._echo("\n")
+            elif character in "\b\x7f" and self._is_terminal:
+                self._echo("\b \b" if self._line else "")
+                self._line = self._line[:-1]
+            else:
+                self._line = (self._line + character)[-_LINE_MAX:]
+                self._echo(character)
+
+    def _echo(self, text: str) -> None:
+        """A terminal whose keys count at once does not show them by itself."""
+        if self._is_terminal:
+            print(text, end="", flush=True)

@@ -13,7 +13,7 @@ from callboard_host import cli, errors, paths
 
 VERBS = ["relay", "ticket", "invite", "users", "authorise", "devices", "phone", "board"]
 VERBS += ["demo-call", "bench-call", "model", "app", "provision", "log", "doctor", "shell"]
-VERBS += ["boards", "image"]
+VERBS += ["boards", "image", "call"]
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -66,6 +66,8 @@ def test_no_verb_is_missing_in_the_list_above():
     [
         ["fly"],
         ["phone"],
+        ["call", "--to", "o1"],
+        ["call", "--data", "."],
         ["phone", "--relay", "https://localhost:1", "--answer-after", "soon"],
         ["demo-call", "--python", "jython"],
         ["demo-call", "--bits", "16"],

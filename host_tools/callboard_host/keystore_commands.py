@@ -13,6 +13,17 @@ from callboard_host import errors
 File = Annotated[Path, typer.Argument(help="The 8 KB of a key store, as read from a board.")]
 Name = Annotated[str, typer.Argument(help="A key's name.")]
 Show = Annotated[bool, typer.Option("--show", help="Show values, which may be secret.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; values in hex.")]
+RootKey = Annotated[
+    Path | None,
+    typer.Option("--root-key", help="The values are sealed: a file with the root key, in hex."),
+]
+UniqueId = Annotated[
+    str | None,
+    typer.Option(
+        "--unique-id", help="The values are obfuscated: the chip's machine.unique_id(), in hex."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +37,27 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="keystore")
 
 
+def _root(root_key: Path | None, unique_id: str | None):
+    """The RootKey that these options mean; None: nothing is sealed. Raises BadInput."""
+    from callboard.flash import seal
+
+    if root_key is not None and unique_id is not None:
+        raise errors.BadInput("a store has one root: give --root-key or --unique-id")
+    try:
+        if root_key is not None:
+            key = binascii.unhexlify(root_key.read_text(encoding="ascii").strip())
+            if len(key) < 16:
+                raise errors.BadInput(f"the root key in {root_key} has fewer than 16 bytes")
+            return seal.RootKey(key, True)
+        if unique_id is not None:
+            return seal.obfuscation_root(binascii.unhexlify(unique_id))
+    except OSError as error:
+        raise errors.BadInput(f"cannot read {root_key}: {error.strerror}") from None
+    except ValueError:
+        raise errors.BadInput("the root key or unique id is not in hex") from None
+    return None
+
+
 def _shown(value: bytes | None, show: bool) -> str:
     if value is None:
         return "-"
@@ -34,20 +66,26 @@ def _shown(value: bytes | None, show: bool) -> str:
     return repr(value)[1:]
 
 
+def _in_json(value: bytes | None, show: bool) -> str | int | None:
+    if value is None:
+        return None
+    return value.hex() if show else len(value)
+
+
 def dump_command(
     file: File,
     show: Show = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, values in hex.")] = False,
+    as_json: Json = False,
+    root_key: RootKey = None,
+    unique_id: UniqueId = None,
 ) -> None:
-    """What a key store holds, and how it is."""
+    """What a key store holds, and how it is. Values are not shown unless asked for."""
     from callboard_host import keystore_image
 
-    image = keystore_image.read(keystore_image.load(file))
+    image = keystore_image.read(keystore_image.load(file), _root(root_key, unique_id))
     active = image.active
     if as_json:
-        values = {
-            name: value.hex() if show else len(value) for name, value in image.values.items()
-        }
+        values = {name: _in_json(value, show) for name, value in image.values.items()}
         facts = {
             "sequence": active.sequence if active else None,
             "unit": active.unit if active else None,
@@ -70,12 +108,19 @@ def dump_command(
 
 
 def get_command(
-    file: File, name: Name, hex_: Annotated[bool, typer.Option("--hex", help="In hex.")] = False
+    file: File,
+    name: Name,
+    hex_: Annotated[bool, typer.Option("--hex", help="In hex.")] = False,
+    root_key: RootKey = None,
+    unique_id: UniqueId = None,
 ) -> None:
-    """Write a key's value to standard output, as it is."""
+    """Write a key's value to standard output, as it is, secret or not."""
     from callboard_host import keystore_image
 
-    value = keystore_image.read(keystore_image.load(file)).values.get(name)
+    image = keystore_image.read(keystore_image.load(file), _root(root_key, unique_id))
+    value = image.values.get(name)
+    if value is None and name in image.unreadable:
+        raise errors.BadInput(f"{name} was not sealed with this root key, or is damaged")
     if value is None:
         raise errors.BadInput(
             f"{file} has no key {name}", hint="`callboard keystore dump` lists them"
@@ -93,6 +138,8 @@ def put_command(
     value: Annotated[str, typer.Argument(help="The value; - reads standard input.")] = "-",
     hex_: Annotated[bool, typer.Option("--hex", help="The value is in hex.")] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Remove the key.")] = False,
+    root_key: RootKey = None,
+    unique_id: UniqueId = None,
 ) -> None:
     """Keep a value under a name, in the image."""
     from callboard_host import keystore_image
@@ -106,7 +153,7 @@ def put_command(
             data = binascii.unhexlify(b"".join(data.split()))
         except binascii.Error:
             raise errors.BadInput("the value is not in hex") from None
-    keystore_image.put(file, name, data)
+    keystore_image.put(file, name, data, _root(root_key, unique_id))
 
 
 def verify_command(
@@ -114,32 +161,47 @@ def verify_command(
     repair: Annotated[
         bool, typer.Option("--repair", help="Finish what a power cut left, in the file.")
     ] = False,
+    as_json: Json = False,
+    root_key: RootKey = None,
+    unique_id: UniqueId = None,
 ) -> None:
     """Whether a key store is in good order; exits with 1 if not."""
     from callboard_host import keystore_image
 
-    image = keystore_image.read(keystore_image.load(file))
+    root = _root(root_key, unique_id)
+    image = keystore_image.read(keystore_image.load(file), root)
     if repair and image.active is not None:
         keystore_image.repair(file)
-        image = keystore_image.read(keystore_image.load(file))
-    for problem in image.problems:
-        print(f"! {problem}")
+        image = keystore_image.read(keystore_image.load(file), root)
+    if as_json:
+        print(json.dumps({"keys": len(image.values), "problems": image.problems}))
+    else:
+        for problem in image.problems:
+            print(f"! {problem}")
     if image.problems:
         raise typer.Exit(errors.EXIT_FAILED)
-    print(f"{len(image.values)} keys, in good order")
+    if not as_json:
+        print(f"{len(image.values)} keys, in good order")
 
 
 def diff_command(
     first: Annotated[Path, typer.Argument(help="An image.")],
     second: Annotated[Path, typer.Argument(help="Another one.")],
     show: Show = False,
+    as_json: Json = False,
+    root_key: RootKey = None,
+    unique_id: UniqueId = None,
 ) -> None:
     """The keys in which two images differ; exits with 1 if there are any."""
     from callboard_host import keystore_image
 
-    images = [keystore_image.read(keystore_image.load(path)) for path in (first, second)]
+    root = _root(root_key, unique_id)
+    images = [keystore_image.read(keystore_image.load(path), root) for path in (first, second)]
     found = keystore_image.differences(*images)
-    for name, one, other in found:
-        print(f"{name:15}  {_shown(one, show)} → {_shown(other, show)}")
+    if as_json:
+        print(json.dumps([[name, *(_in_json(v, show) for v in pair)] for name, *pair in found]))
+    else:
+        for name, one, other in found:
+            print(f"{name:15}  {_shown(one, show)} → {_shown(other, show)}")
     if found:
         raise typer.Exit(errors.EXIT_FAILED)

@@ -8,6 +8,9 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from callboard import keystore, port
+from callboard.flash import seal
+from callboard.flash.devices import FileFlash
 from callboard_host.errors import BadInput
 
 SECTOR = 4096
@@ -52,7 +55,8 @@ class Image:
     """A key store as a board would open it.
 
     `active` is the sector that counts, None if there is no store; `values` the keys; `merged`
-    whether the older sector had to be read, too; `ready` whether the other is known to be erased.
+    whether the older sector had to be read, too; `ready` whether the other is known to be erased;
+    `unreadable` the names whose values the given root key does not open.
     """
 
     sectors: tuple[Sector, Sector]
@@ -60,6 +64,7 @@ class Image:
     values: dict[str, bytes]
     merged: bool = False
     ready: bool = False
+    unreadable: tuple[str, ...] = ()
 
     @property
     def problems(self) -> list[str]:
@@ -76,6 +81,8 @@ class Image:
             found.append(f"{self.active.torn} write(s) cut short by a power failure")
         if self.active.corrupt:
             found.append(f"{self.active.corrupt} place(s) damaged after they were written")
+        if self.unreadable:
+            found.append("not sealed with this root key: " + ", ".join(self.unreadable))
         return found
 
 
@@ -93,8 +100,11 @@ def load(path: Path) -> bytes:
     return data
 
 
-def read(data: bytes) -> Image:
-    """The store in an image. Raises BadInput for one of another version."""
+def read(data: bytes, root: seal.RootKey | None = None) -> Image:
+    """The store in an image, its values unsealed with `root` if there is one.
+
+    Raises BadInput for one of another version.
+    """
     sectors = _header(data, 0), _header(data, 1)
     active = max(sectors, key=lambda sector: sector.sequence)
     if active.sequence == 0:
@@ -116,7 +126,25 @@ def read(data: bytes) -> Image:
     room = _aligned(active.end, active.unit) + _aligned(6, active.unit) <= SECTOR
     ready = other.blank and claimed and room
     named = {name.decode("latin-1"): value for name, value in sorted(values.items())}
-    return Image(sectors, active, named, merged, ready)
+    opened = named if root is None else _unsealed(named, root)
+    unreadable = tuple(name for name in named if name not in opened)
+    return Image(sectors, active, opened, merged, ready, unreadable)
+
+
+def _unsealed(values: dict[str, bytes], root: seal.RootKey) -> dict[str, bytes]:
+    """Those of the values that open."""
+    from callboard_native import keystore as core
+
+    crypto = seal.encrypt_blocks, port.hmac_sha256
+    keys = bytearray(core.KS_SEAL_KEYS)
+    core.seal_keys(*crypto, root.key, keys)
+    opened = {}
+    for name, value in values.items():
+        data = bytearray(value)
+        size = core.unseal(*crypto, keys, name.encode("latin-1"), data, len(data))
+        if size >= 0:
+            opened[name] = bytes(data[:size])
+    return opened
 
 
 def differences(first: Image, second: Image) -> list[tuple[str, bytes | None, bytes | None]]:
@@ -126,9 +154,12 @@ def differences(first: Image, second: Image) -> list[tuple[str, bytes | None, by
     return [pair for pair in pairs if pair[1] != pair[2]]
 
 
-def put(path: Path, name: str, value: bytes) -> None:
-    """Keep a value in an image file, as a board would. Raises InvalidArgument or StorageError."""
-    store, flash = _open(path)
+def put(path: Path, name: str, value: bytes, root: seal.RootKey | None = None) -> None:
+    """Keep a value in an image file, as a board would, sealed with `root` if there is one.
+
+    Raises InvalidArgument or StorageError.
+    """
+    store, flash = _open(path, root)
     try:
         store.put(name, value)
         store.maintain()
@@ -155,17 +186,14 @@ def repair(path: Path) -> None:
         flash.close()
 
 
-def _open(path):
-    from callboard import keystore
-    from callboard.flash.devices import FileFlash
-
+def _open(path, root=None):
     image = read(load(path))
     if image.active is None:
         raise BadInput(
             f"there is no key store in {path}", hint="a new one is made by the board that opens it"
         )
     flash = FileFlash(str(path), unit=image.active.unit)
-    return keystore.open(flash, identity=False, keys=255), flash
+    return keystore.open(flash, identity=False, root_key=root, keys=255), flash
 
 
 def _aligned(n: int, unit: int) -> int:

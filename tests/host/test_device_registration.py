@@ -1,5 +1,9 @@
 """Registration: the real device on each Python, the real relay, a clock that the test moves."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from callboard import codes
@@ -82,6 +86,24 @@ async def test_damaged_registration_data_is_registered_anew(world, device, tmp_p
     assert await device.do("is_registered") == 0
     await device.do("register", ticket=await ticket_of(world))
     await device.told("ready")
+
+
+@covers("V-14", "V-21")
+async def test_the_key_is_in_eight_kilobytes_that_a_tool_reads(world, device, tmp_path):
+    """No other file; clusters of 4 KB included; `callboard keystore` finds it in good order."""
+    await device.do("start")
+    assert await device.do("is_registered") == 0
+    await device.do("register", ticket=await ticket_of(world))
+    assert await device.do("is_registered") == 1
+    await device.told("ready")
+    await device.do("stop")
+    (path,) = tmp_path.glob("flash*")
+    assert path.stat().st_size == 8192 >= path.stat().st_blocks * 512
+    command = [sys.executable, "-m", "callboard_host", "keystore"]
+    verified = subprocess.run([*command, "verify", path], capture_output=True, text=True)
+    assert verified.returncode == 0 and "in good order" in verified.stdout
+    dumped = subprocess.run([*command, "dump", "--json", path], capture_output=True, text=True)
+    assert json.loads(dumped.stdout)["sizes"] == {"device_key": 32}
 
 
 @covers("V-20")

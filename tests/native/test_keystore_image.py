@@ -10,7 +10,10 @@ import typer
 from keystore.sim import KS, SIZE, UNITS, Nor, Store
 from typer.testing import CliRunner
 
+from callboard import keystore
 from callboard.errors import CallboardError
+from callboard.flash import seal
+from callboard.flash.devices import RamFlash
 from callboard_host import errors, keystore_commands, keystore_image
 
 FIXTURES = Path(__file__).parent / "keystore" / "fixtures"
@@ -177,3 +180,56 @@ def test_other_versions_are_refused(image_file):
         data[at + 8 : at + 12] = zlib.crc32(data[at : at + 8]).to_bytes(4, "little")
     image_file.write_bytes(data)
     assert "version 9" in callboard("dump", image_file)[1]
+
+
+# --- sealed values ---
+
+ID = "0011223344556677"
+
+
+@pytest.fixture
+def sealed_file(tmp_path):
+    """(an image with two sealed values, a file with its root key)."""
+    flash = RamFlash()
+    store = keystore.open(flash, identity=False, root_key=seal.RootKey(bytes(range(32)), True))
+    store.put("device_key", b"k" * 32)
+    store.put("sn", b"SN0001")
+    path, key = tmp_path / "sealed.bin", tmp_path / "root.hex"
+    path.write_bytes(flash.data)
+    key.write_text(bytes(range(32)).hex() + "\n")
+    return path, key
+
+
+def test_sealed_values_open_with_their_key_only(sealed_file):
+    path, key = sealed_file
+    assert "SN0001" not in callboard("dump", "--show", path)[1]
+    status, said = callboard("dump", "--show", "--root-key", key, path)
+    assert status == 0 and "SN0001" in said and "k" * 32 in said
+    assert "SN0001" not in callboard("dump", "--root-key", key, path)[1]
+    assert callboard("get", "--root-key", key, path, "sn") == (0, "SN0001")
+    status, said = callboard("verify", "--unique-id", ID, path)
+    assert status == errors.EXIT_FAILED and "device_key, sn" in said
+    assert callboard("get", "--unique-id", ID, path, "sn")[0] == errors.EXIT_FILE
+    assert callboard("get", "--unique-id", ID, "--root-key", key, path, "sn")[0] != 0
+    assert callboard("dump", "--unique-id", "xyz", path)[0] == errors.EXIT_FILE
+
+
+def test_values_are_put_sealed(sealed_file):
+    path, key = sealed_file
+    assert callboard("put", "--root-key", key, path, "sn", "SN0002")[0] == 0
+    assert b"SN0002" not in path.read_bytes()
+    assert callboard("get", "--root-key", key, path, "sn") == (0, "SN0002")
+    flash = RamFlash(path.read_bytes())
+    root = seal.RootKey(bytes(range(32)), True)
+    assert keystore.open(flash, identity=False, root_key=root).get("sn") == b"SN0002"
+
+
+def test_json_of_verify_and_diff(image_file):
+    other = image_file.with_name("other.bin")
+    other.write_bytes(image_file.read_bytes())
+    facts = json.loads(callboard("verify", "--json", image_file)[1])
+    assert facts == {"keys": 2, "problems": []}
+    callboard("put", other, "more", "x")
+    status, said = callboard("diff", "--json", "--show", image_file, other)
+    assert status == 1 and json.loads(said) == [["more", None, b"x".hex()]]
+    assert json.loads(callboard("diff", "--json", image_file, other)[1]) == [["more", None, 1]]

@@ -6,6 +6,8 @@
 # The board's Python in `make call`, its word size, and what is said (a WAV file of any format).
 PYTHON ?= micropython
 BITS ?= 64
+# Who calls in `make call`: board or phone.
+DIRECTION ?= board
 # How it is coded: auto, opus, opus-8k or pcmu.
 CODEC ?= auto
 SPEECH ?=
@@ -53,7 +55,7 @@ endif
 help: ## list the targets
 	@echo "callboard: make TARGET"
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
-	@echo "Variables: PYTHON=micropython|cpython  BITS=64|32  CODEC=auto|opus|opus-8k|pcmu  SPEECH=file.wav"
+	@echo "Variables: PYTHON=micropython|cpython  BITS=64|32  CODEC=auto|opus|opus-8k|pcmu  DIRECTION=board|phone  SPEECH=file.wav"
 	@echo "           ARGS=...  JOBS=$(JOBS)"
 	@echo "           MICROPYTHON_DIR=  MBEDTLS_DIR=  OPUS_DIR=  (your own source trees)"
 
@@ -161,7 +163,7 @@ BOARD := $(BOARD_$(PYTHON)_$(BITS)) $(STAMPS)/native $(STAMPS)/speech
 CALL_OPTIONS = --python $(PYTHON) --bits $(BITS) --codec $(CODEC) $(if $(SPEECH),--speech "$(SPEECH)") $(ARGS)
 
 call: $(BOARD) ## a call between a virtual board and a phone, with a report in build/call/
-	@$(BIN)/callboard demo-call $(CALL_OPTIONS)
+	@$(BIN)/callboard demo-call --caller $(DIRECTION) $(CALL_OPTIONS)
 
 bench-call: $(BOARD) ## 20 call set-ups and 60 s of media, for percentiles
 	@$(BIN)/callboard bench-call $(CALL_OPTIONS)

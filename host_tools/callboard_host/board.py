@@ -113,13 +113,11 @@ def command(config: BoardConfig) -> tuple[list[str], dict[str, str]]:
     return argv, {"MICROPYPATH": ":".join(folders)}
 
 
-async def start(config: BoardConfig, log: Path | None = None) -> Child:
+async def start(config: BoardConfig, log: Path | None = None, name: str = "board") -> Child:
     """Boot a virtual board. `log` gets everything it prints."""
     write_board_py(config)
     argv, environment = command(config)
-    return await Child.start(
-        "board", argv, env=environment, cwd=config.run_dir, log=log, stdin=True
-    )
+    return await Child.start(name, argv, env=environment, cwd=config.run_dir, log=log, stdin=True)
 
 
 async def press(board: Child) -> None:

@@ -45,6 +45,13 @@ class CodecName(Enum):
     pcmu = "pcmu"
 
 
+class End(Enum):
+    """An end of a call."""
+
+    board = "board"
+    phone = "phone"
+
+
 def codec_names(text: str) -> tuple[str, ...] | None:
     """The names in a list with commas; None for an empty one. Raises typer.BadParameter."""
     names = tuple(name.strip() for name in text.split(",") if name.strip())

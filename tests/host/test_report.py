@@ -38,6 +38,7 @@ GOOD = {
         "longest_stall_ms": 3,
     },
     "call": {
+        "caller": "board",
         "result": "completed",
         "codec": "opus",
         "codec_name": "opus",

@@ -19,13 +19,14 @@ from callboard_host.demo.bars import Bar, Report
 from callboard_host.demo.callfiles import CallEvents, Files
 from callboard_host.demo.progress import Steps
 from callboard_host.demo.speech import Plan
-from callboard_host.demo.stage import ONLINE_S, RING_S, Stage, locked
+from callboard_host.demo.stage import MODEL, ONLINE_S, RING_S, SN, Stage, locked
 from callboard_host.errors import CallFailed
 from callboard_host.events import Event
 from callboard_host.process import Child
 
 BOARD_RATE = 16000  # what an I2S microphone of a board usually runs at
 PHONE_RATE = 48000
+BOARD, PHONE = "board", "phone"  # who calls
 ANSWER_AFTER_S = 1.0
 AUDIO_S = 10.0
 _TAIL_S = 0.4  # the last chirp must reach the far end before the phone hangs up
@@ -40,6 +41,7 @@ class CallOptions:
     output: Path | None = None
     python: str = boards.MICROPYTHON
     bits: int = 64
+    caller: str = BOARD
     codec: str = AUTO
     board_codecs: tuple[str, ...] | None = None  # what one end offers, whatever `codec` says
     phone_codecs: tuple[str, ...] | None = None
@@ -111,14 +113,34 @@ async def start_ends(
 
 async def press_and_ring(board: Child, phone: Child, log: Any = None) -> Event:
     """Press the button and wait until the phone rings; the board's `button` event."""
-    seen = board.events[-1]["t_us"] + 1 if board.events else 0
+    seen = after_last(board)
     await boards.press(board)
     button = await board.wait_event("button", timeout_s=RING_S, after_us=seen)
+    await until_it_rings(board, phone, "ringing", button["t_us"])
+    return button
+
+
+async def dial_and_ring(board: Child, phone: Child) -> Event:
+    """Let the phone call and wait until the board rings; the phone's `calling` event."""
+    seen = after_last(phone)
+    await phone.write_line(f"call {MODEL}/{SN}")
+    calling = await phone.wait_event("calling", timeout_s=RING_S, after_us=seen)
+    await until_it_rings(phone, board, "incoming", calling["t_us"])
+    return calling
+
+
+def after_last(child: Child) -> int:
+    """A moment after its last event, in µs since 1970."""
+    return child.events[-1]["t_us"] + 1 if child.events else 0
+
+
+async def until_it_rings(caller: Child, callee: Child, event_name: str, start_us: int) -> None:
+    """Wait for the callee's event. Raises CallFailed with what the caller was refused with."""
     ringing = asyncio.ensure_future(
-        phone.wait_event("ringing", timeout_s=RING_S, after_us=button["t_us"])
+        callee.wait_event(event_name, timeout_s=RING_S, after_us=start_us)
     )
     refused = asyncio.ensure_future(
-        board.wait_event("error", "ended", timeout_s=RING_S + 1, after_us=button["t_us"])
+        caller.wait_event("error", "ended", timeout_s=RING_S + 1, after_us=start_us)
     )
     done, _ = await asyncio.wait([ringing, refused], return_when=asyncio.FIRST_COMPLETED)
     for task in (ringing, refused):
@@ -127,19 +149,30 @@ async def press_and_ring(board: Child, phone: Child, log: Any = None) -> Event:
     if ringing not in done:
         event = refused.result()
         reason = event.get("message") or event.get("reason")
-        raise CallFailed(f"the board could not call: {reason}", code=event.get("code"))
+        raise CallFailed(f"the {caller.name} could not call: {reason}", code=event.get("code"))
     ringing.result()
-    return button
+
+
+async def ring(board: Child, phone: Child, steps: Steps, caller: str) -> Event:
+    """Call, and let the other end answer after a moment; the call's first event."""
+    if caller == PHONE:
+        steps("the phone calls")
+        first = await dial_and_ring(board, phone)
+        steps("the board rings; its button answers")
+        await asyncio.sleep(ANSWER_AFTER_S)
+        await boards.press(board)
+        return first
+    steps("pressing the button")
+    first = await press_and_ring(board, phone)
+    steps("the phone rings; it answers")  # by itself
+    return first
 
 
 async def talk(
-    stage: Stage, board: Child, phone: Child, steps: Steps, talk_s: float
+    stage: Stage, board: Child, phone: Child, steps: Steps, talk_s: float, caller: str = BOARD
 ) -> CallEvents:
-    """From the button to the end of a call that the phone answers and hangs up by itself."""
-    steps("pressing the button")
-    button = await press_and_ring(board, phone)
-    start = button["t_us"]
-    steps("the phone rings; it answers")
+    """From the beginning to the end of a call that the phone hangs up by itself."""
+    start = (await ring(board, phone, steps, caller))["t_us"]
     for end in (phone, board):
         await end.wait_event("answered", timeout_s=RING_S, after_us=start)
         await end.wait_event("audio_first", timeout_s=AUDIO_S, after_us=start)
@@ -181,7 +214,7 @@ async def run(options: CallOptions, folder: Path, steps: Steps) -> tuple[CallEve
         talk_s = plan.total_s + _TAIL_S
         answer = ("--answer-after", str(ANSWER_AFTER_S), "--hang-up-after", str(talk_s))
         phone, board = await start_ends(stage, files, options, *answer)
-        return await talk(stage, board, phone, steps, talk_s), files
+        return await talk(stage, board, phone, steps, talk_s, options.caller), files
 
 
 def made() -> dict[str, Any]:

@@ -24,9 +24,10 @@ class Files:
 
 @dataclass(frozen=True)
 class CallEvents:
-    """The events of one call: what board and phone printed from the button on.
+    """The events of one call: what board and phone printed from its first moment on.
 
-    `before`: (who, event) from the start of the programs to the button.
+    That is the press of the button, or the phone's `calling`. `before`: (who, event) from the
+    start of the programs to that.
     """
 
     before: list[tuple[str, Event]]
@@ -39,6 +40,26 @@ class CallEvents:
         return next(
             event for who, event in self.before if (who, event["event"]) == ("board", "boot")
         )
+
+    @property
+    def caller(self) -> str:
+        """Who called: "board" or "phone"."""
+        return "phone" if self.first("phone", "calling") else "board"
+
+    @property
+    def callee(self) -> str:
+        """Who was called."""
+        return "board" if self.caller == "phone" else "phone"
+
+    @property
+    def start_us(self) -> int | None:
+        """When the caller asked for the call."""
+        return self.time_us(self.caller, "calling" if self.caller == "phone" else "button")
+
+    @property
+    def rang_us(self) -> int | None:
+        """When it rang at the other end."""
+        return self.time_us(self.callee, "incoming" if self.caller == "phone" else "ringing")
 
     def of(self, who: str) -> list[Event]:
         """Those of one end, in order."""

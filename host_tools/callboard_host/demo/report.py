@@ -68,6 +68,13 @@ def codec(call: dict[str, Any]) -> str:
     return ", ".join(words)
 
 
+def setup_label(call: dict[str, Any]) -> str:
+    """What the time of a call's set-up spans."""
+    if call["caller"] == "phone":
+        return "set-up: phone calls → board rings"
+    return "set-up: button → phone rings"
+
+
 def facts(report: Report) -> list[tuple[str, str]]:
     """(what, value) of the board and the call as a whole."""
     board, call = report["board"], report["call"]
@@ -76,7 +83,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("board", python),
         ("result", call["result"]),
         ("codec", codec(call)),
-        ("set-up: button → phone rings", show(call["setup_ms"], "ms")),
+        (setup_label(call), show(call["setup_ms"], "ms")),
         ("answer → audio", show(call["answer_to_audio_ms"], "ms")),
         ("duration", show(call["duration_ms"], "ms")),
         ("CPU of one frame on the board p50 / p95 / max", show(board["frame_cpu_ms"], "ms")),

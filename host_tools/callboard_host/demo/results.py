@@ -54,19 +54,20 @@ def _ms(us: float | None) -> float | None:
 
 def call_facts(events: CallEvents) -> dict[str, Any]:
     """When what happened; all from the ends' own events."""
-    answered = events.time_us("phone", "answered")
+    answered = events.time_us(events.callee, "answered")
     audio = {
         who: between(answered, events.time_us(who, "audio_first")) for who in ("board", "phone")
     }
     times = [value for value in audio.values() if value is not None]
     ended = events.first("phone", "ended") or {}
     return {
+        "caller": events.caller,
         "result": result(events),
         "reason": ended.get("reason"),
         "codec": coding(events).get("codec"),
         "codec_name": codec_name(coding(events)),
         "coding": {name: value for name, value in coding(events).items() if name != "codec"},
-        "setup_ms": between(events.time_us("board", "button"), events.time_us("phone", "ringing")),
+        "setup_ms": between(events.start_us, events.rang_us),
         "answer_to_audio_ms": max(times) if len(times) == 2 else None,
         "answer_to_audio_at_ms": audio,
         "duration_ms": between(answered, events.time_us("phone", "ended")),
@@ -93,7 +94,8 @@ def result(events: CallEvents) -> str:
     """`completed` when both heard each other and the phone hung up; otherwise what happened."""
     ends = [events.first(who, "ended") for who in ("board", "phone")]
     reasons = sorted({str(end.get("reason")) for end in ends if end})
-    if None in ends or reasons != ["hung_up_by_callee"]:
+    by = "caller" if events.caller == "phone" else "callee"
+    if None in ends or reasons != [f"hung_up_by_{by}"]:
         return "/".join(reasons) or "never ended"
     silent = [who for who in ("board", "phone") if not events.first(who, "audio_first")]
     return f"{' and '.join(silent)} heard nothing" if silent else "completed"
@@ -156,8 +158,8 @@ def counters(events: CallEvents, receiver: str, origin_us: int) -> dict[str, lis
 
 
 def timeline(events: CallEvents) -> list[dict[str, Any]]:
-    """What both ends told since they were started, without the figures; ms from the button."""
-    start = events.time_us("board", "button") or 0
+    """What both ends told since they were started, without the figures; ms from the call."""
+    start = events.start_us or 0
     told = events.before + [(who, event) for who in ("board", "phone") for event in events.of(who)]
     lines = [
         {"t_ms": round((event["t_us"] - start) / 1000, 1), "who": who, "event": event["event"]}
@@ -172,7 +174,7 @@ def sections(
 ) -> list[tuple[str, str]]:
     """The pictures of report.html: (heading, SVG)."""
     lines = [(line["t_ms"] / 1000, line["who"], line["event"]) for line in report["timeline"]]
-    pictures = [("Timeline, seconds from the button", plots.timeline(lines))]
+    pictures = [("Timeline, seconds from the call", plots.timeline(lines))]
     for sender, receiver in (("board", "phone"), ("phone", "board")):
         media = report["media"][f"{sender}_to_{receiver}"]
         said_us = events.stats(sender)["microphone_started_us"]

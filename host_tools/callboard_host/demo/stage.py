@@ -79,7 +79,7 @@ class Stage:
             path.unlink()
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    async def start_relay(self, port: int = 0) -> None:
+    async def start_relay(self, *options: str, port: int = 0) -> None:
         """Start the relay on a free port of the loopback, or on `port`."""
         self.log("starting the relay")
         data, ready = self.folder / "relay", self.folder / "relay" / "ready.json"
@@ -87,7 +87,7 @@ class Stage:
         ready.unlink(missing_ok=True)
         argv = ["relay", "--data", data, "--host", "127.0.0.1", "--port", str(port)]
         argv += ["--tls" if self.tls else "--no-tls", "--ready-file", ready]
-        self.relay = await self._start("relay", argv)
+        self.relay = await self._start("relay", [*argv, *options])
         facts = await self._facts(self.relay, ready)
         self.relay_url = facts["url"]
         self.ca_path = Path(facts["ca_path"]) if self.tls and facts.get("ca_path") else None
@@ -141,7 +141,7 @@ class Stage:
         await phone.wait_event("online", timeout_s=ONLINE_S)
         return phone
 
-    async def start_board(self, config: BoardConfig) -> Child:
+    async def start_board(self, config: BoardConfig, name: str = "board") -> Child:
         """Boot a board with our relay, ticket and user filled in; does not wait."""
         self.log(f"booting the board ({config.python}, {config.bits} bits)")
         config = replace(
@@ -151,7 +151,7 @@ class Stage:
             open_id=config.open_id or self.open_id,
             ticket=config.ticket or self.ticket,
         )
-        board = await boards.start(config, self.folder / "board.log")
+        board = await boards.start(config, self.folder / f"{name}.log", name)
         self.children.append(board)
         return board
 

@@ -28,6 +28,9 @@ def relay_command(
         list[str] | None, typer.Option(help="Host name or address for the certificate; repeat it.")
     ] = None,
     database: Annotated[str, typer.Option(help="SQLAlchemy URL; default: a file in --data.")] = "",
+    ring: Annotated[
+        float, typer.Option(min=1, max=240, help="How long a call rings, in seconds.")
+    ] = 60.0,
     ready_file: Annotated[
         Path | None, typer.Option(help="JSON file to write when it listens.")
     ] = None,
@@ -36,6 +39,7 @@ def relay_command(
     """Run the relay: devices register, users are invited, calls are made, media is passed on."""
     from .config import RelayConfig
     from .program import run_relay
+    from .rooms import Limits
 
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
@@ -50,6 +54,7 @@ def relay_command(
             names=tuple(name or ()),
             database_url=database or None,
             ready_file=ready_file,
+            limits=Limits(ring_ms=int(ring * 1000)),
         )
     )
 

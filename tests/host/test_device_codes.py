@@ -65,7 +65,7 @@ async def test_who_may_be_called(world, device):
     assert await device.do("is_busy") == 0
 
 
-@covers("V-34", "V-37", "V-39")
+@covers("V-12", "V-34", "V-37", "V-39")
 async def test_what_the_platform_thinks_of_the_app(world, device):
     """-15 not paid, -12 under review and formal, -5 no room."""
     admin, phone = world.admin, await world.phone()

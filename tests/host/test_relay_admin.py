@@ -238,6 +238,15 @@ async def test_no_secret_is_logged(world, caplog):
     await device.cut()
     await device.connect(again=True)
     room = await phone.request("room.create")
+    api_key = (await world.admin.add_key(APP))["key"]
+    async with AdminClient(world.relay.url, api_key) as backend:
+        body = {"kind": "device_to_phone", "model_id": MODEL}
+        voip_token = (await backend.request("POST", "/v1/app/voip_tokens", body))["voip_token"]
+    call = {"open_id": phone.open_id, "call_type": 2, "voip_token": voip_token}
+    with pytest.raises(Refusal):
+        await device.request("voip.call", **call)  # busy
+    async with AdminClient(world.relay.url, api_key[:-1]) as wrong:
+        assert await code_of(wrong.devices())
     thief = world.client("user", {"token": token, "client": new_client_id()})
     with pytest.raises(Refusal):
         await thief.connect()
@@ -248,6 +257,8 @@ async def test_no_secret_is_logged(world, caplog):
         ticket,
         key,
         room["token"],
+        api_key[:-1],
+        voip_token,
         device.hello["resume_token"],
         phone.identity["token"],
         device.identity["key"].hex(),

@@ -14,7 +14,7 @@ from callboard.errors import InvalidArgument, StorageError
 from callboard_host.relay.rotation import rotate_master_key
 from callboard_host.relay.store import Store
 from callboard_host.relay.tokens import token_hash
-from callboard_host.relay.transaction import App, Relation, User
+from callboard_host.relay.transaction import App, Relation, User, VoipToken
 from callboard_host.relay.vault import ENVIRONMENT, Vault, open_vault
 from support.covers import covers
 
@@ -116,8 +116,14 @@ async def test_nothing_secret_lies_in_the_files(tmp_path, store):
         await tx.add_ticket(token_hash("Tsecret-ticket"), "m1", "SN1", 2**40)
         await tx.add_invitation(token_hash("Isecret-invitation"), "o1", 2**40)
         await tx.add_token(token_hash("Usecret-token"), token_hash("c" * 32), "o1", 1)
+        await tx.add_api_key("k1", token_hash("Bsecret-key"), "wx1", "", 1)
+        row = VoipToken("wx1", "device_to_phone", "m1", None, None, None, 2**40)
+        await tx.add_voip_token(token_hash("Vsecret-voip"), row)
     await store.close()
-    secrets = (KEY, KEY.hex().encode(), b"secret-ticket", b"secret-invitation", b"secret-token")
+    secrets = [KEY, KEY.hex().encode()]
+    secrets += [
+        b"secret-" + name for name in (b"ticket", b"invitation", b"token", b"key", b"voip")
+    ]
     for path in tmp_path.iterdir():
         data = path.read_bytes()
         assert not [secret for secret in secrets if secret in data], path

@@ -9,6 +9,7 @@ from callboard import codes
 from callboard.errors import CallboardError
 
 _REQUEST_MS = 15_000  # the relay gives the other end of a command 10 s
+_LISTED = 1_000  # devices
 _REMEMBERED = 64  # notices; one may come twice
 FLAVOURS = ("formal", "trial", "developer")  # releases of the mini program, by codes.FLAVOUR_*
 
@@ -79,9 +80,15 @@ class Desk:
 
     async def devices(self) -> list[dict[str, Any]]:
         """The devices there are for this user; also a `devices` event."""
-        answer = await self._request("device.list", {}, _REQUEST_MS)
         names = (*_NAMES, "bound", "authorised", "online")
-        listed = [{name: device.get(name) for name in names} for device in answer["devices"]]
+        listed: list[dict[str, Any]] = []
+        while len(listed) < _LISTED:
+            params = {"skip": len(listed)} if listed else {}
+            answer = await self._request("device.list", params, _REQUEST_MS)
+            for device in answer["devices"]:
+                listed.append({name: device.get(name) for name in names})
+            if not answer.get("more") or not answer["devices"]:
+                break
         self._emit("devices", devices=listed)
         return listed
 

@@ -78,6 +78,23 @@ async def test_what_a_user_may_not_authorise(world):
     await zoe.request("device.authorise", model_id=MODEL, sn="N64")
 
 
+async def test_a_long_list_of_devices_comes_in_parts(world):
+    phone = await world.phone(devices=())
+    sns = [f"{n:03}" + "x" * 125 for n in range(60)]
+    for sn in sns:
+        await world.admin.bind(phone.open_id, MODEL, sn)
+    found, more = [], True
+    while more:
+        part = await phone.request("device.list", skip=len(found))
+        assert part["devices"]
+        found += [device["sn"] for device in part["devices"]]
+        more = part["more"]
+    assert found == sns and len(part["devices"]) < len(sns)
+    assert (await phone.request("device.list", skip=60)) == {"devices": [], "more": False}
+    for wrong in (-1, "1", True):
+        assert await refusal_of(phone, "device.list", skip=wrong) == codes.INVALID_ARGUMENT
+
+
 async def test_an_unbound_device_does_not_show_whether_it_is_there(world):
     await world.device()
     phone = await world.phone(devices=())

@@ -25,6 +25,7 @@ Action = Callable[[str, Body], Awaitable[Body]]
 
 CONTACTS = 32  # of one person
 _TOKEN_MS = 86_400_000  # the longest life of a voipToken
+_KEPT_MS = 86_400_000  # after that, so that its refusal can say why
 _NAME = 128
 
 
@@ -126,12 +127,13 @@ class AppActions:
             raise fields.refuse(f"user_id goes with kind {CAMPUS}, and only with it")
         life_ms = self._core.config.voip_token_ms
         life_ms = fields.integer(body, "valid_ms", 1, _TOKEN_MS, life_ms)
-        expires_ms = self._core.clock.epoch_ms() + life_ms
-        token = new_token("V")
+        now_ms = self._core.clock.epoch_ms()
+        expires_ms, token = now_ms + life_ms, new_token("V")
         async with self._core.store.write() as tx:
             await _check_model(tx, wxa_appid, model_id)
             if open_id is not None:
                 await _user_of_app(tx, wxa_appid, open_id)
+            await tx.drop_old_credentials(now_ms - _KEPT_MS)
             row = VoipToken(wxa_appid, kind, model_id, sn, open_id, user_id, expires_ms)
             await tx.add_voip_token(token_hash(token), row)
         return {"voip_token": token, "expires_ms": expires_ms}

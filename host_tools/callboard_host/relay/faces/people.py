@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from callboard.port import json_text
+
 from .. import fields
 from ..auth import USER, device_identity, user_identity
 from ..core import Core, Methods, Result
 from ..session import Session
 from ..transaction import Relation, User
 
-LISTED = 64  # so that the answer fits into one message
+LISTED_BYTES = 12_000  # of JSON, so that the answer fits into one message
 
 
 def register(methods: Methods) -> None:
@@ -18,17 +20,21 @@ def register(methods: Methods) -> None:
     methods.add("device.revoke", (USER,), revoke)
 
 
-async def list_devices(core: Core, session: Session, _id: int, _params: dict[str, Any]) -> Result:
-    """The devices that were bound to the user, or that the user authorised."""
-    user = _user_of(session)
+async def list_devices(core: Core, session: Session, _id: int, params: dict[str, Any]) -> Result:
+    """The devices that were bound to the user, or that the user authorised, from `skip` on."""
+    user, skip = _user_of(session), fields.integer(params, "skip", 0, 100_000, 0)
     async with core.store.read() as tx:
-        relations = await tx.relations(open_id=user.open_id)
-        names = {}
+        relations = (await tx.relations(open_id=user.open_id))[skip:]
+        listed: list[dict[str, Any]] = []
+        room = LISTED_BYTES
         for relation in relations:
             device = await tx.device(relation.model_id, relation.sn)
-            names[relation] = (device.name if device else "") or relation.sn
-    listed = [_describe(core, relation, names[relation]) for relation in relations]
-    return {"devices": listed[:LISTED], "more": len(listed) > LISTED}
+            listed.append(_describe(core, relation, device.name if device else ""))
+            room -= len(json_text(listed[-1]).encode())
+            if room < 0:
+                listed.pop()
+                break
+    return {"devices": listed, "more": len(listed) < len(relations)}
 
 
 async def authorise(core: Core, session: Session, _id: int, params: dict[str, Any]) -> Result:
@@ -58,7 +64,7 @@ def _describe(core: Core, relation: Relation, name: str) -> dict[str, Any]:
     return {
         "model_id": relation.model_id,
         "sn": relation.sn,
-        "name": name,
+        "name": name or relation.sn,
         "bound": relation.bound,
         "authorised": relation.authorised,
         # Whom it may not call, it does not show whether it is there.

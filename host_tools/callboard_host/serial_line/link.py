@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from callboard import port as device_port
 from callboard.errors import RemoteError
 from callboard.serial import framing
-from callboard.serial.channel import HOST, Channel
+from callboard.serial.channel import HOST, OPEN, Channel
 from callboard_host.errors import EXIT_NO_BOARD, HostError
 
 from .port import BAUD, SerialPort
@@ -52,6 +52,7 @@ class SerialLink(framing.Handler):
         self._last_lines: deque[bytes] = deque(maxlen=3)
         self._next_id = 0
         self._why_lost = ""
+        self._echoed = False  # what only we send came back
         self.received = 0
 
     @classmethod
@@ -158,6 +159,7 @@ class SerialLink(framing.Handler):
 
     def on_frame(self, kind: int, payload: bytes) -> None:
         """From the decoder."""
+        self._echoed = self._echoed or kind == OPEN
         self._channel.received(kind, payload)
 
     def _received(self, message: bytes) -> None:
@@ -174,7 +176,9 @@ class SerialLink(framing.Handler):
     def _silent(self, what: str) -> BoardSilent:
         """What is wrong, and what to do: by what came over the line instead."""
         seen = b"\n".join([*self._last_lines, self.decoder.partial])
-        if not self.received:
+        if self._echoed:
+            hint = "what is sent comes back: do the wires of the line touch, or is it loop://?"
+        elif not self.received:
             hint = "is it powered, is this its port, and was it flashed?"
         elif _PROMPT in seen:
             hint = "it is at Python's prompt: press its reset button to start the application"

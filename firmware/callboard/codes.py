@@ -77,6 +77,11 @@ STREAM_AUDIO = 0
 STREAM_VIDEO = 1
 STREAM_AV = 2
 
+# what getSendStreamStatus tells; the document names no members
+STREAM_STATUS_OFF = 0
+STREAM_STATUS_SENDING = 1
+STREAM_STATUS_CONGESTED = 2
+
 # iv_avt_video_res_type_e
 RES_HIGH = 0  # the main stream
 RES_STANDARD = 1

@@ -39,6 +39,7 @@ class FakeSocket:
         self.last_received_ms = clock.ticks_ms()
         self.pings = 0
         self.congested = False
+        self.pending = 0
         self.media = []
 
     # the relay's side

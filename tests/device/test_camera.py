@@ -108,8 +108,8 @@ def test_a_key_frame_comes_when_it_is_wanted():
         cam.start()
 
         def take():
-            clock.advance(40)
             n = cam.readinto(buf)
+            clock.advance(40)
             return bytes(buf[:n])
 
         assert take() == key(5, b"1") and take() == plain(5)
@@ -123,15 +123,30 @@ def test_a_key_frame_comes_when_it_is_wanted():
         cam.close()
 
 
-def test_a_picture_that_does_not_fit_is_let_go():
+def test_a_picture_that_does_not_fit_is_lost():
     clock = FakeClock()
     with Recorded(key(5), plain(500), plain(6), key(7)):
         cam, buf = camera.FileCamera(PATH, clock, 25), bytearray(100)
         cam.start()
         sizes = []
-        for _ in range(6):
+        for _ in range(8):
             sizes.append(cam.readinto(buf))
             clock.advance(40)
-        assert sizes == [len(key(5)), 0, len(key(7)), len(key(5)), 0, len(key(7))]
-        assert cam.skipped == 2 and cam.pictures == 4
+        assert sizes == 2 * [len(key(5)), 0, len(plain(6)), len(key(7))]
+        assert cam.lost == 2 and cam.pictures == 6
+        cam.close()
+
+
+def test_a_picture_waits_until_the_next_is_there():
+    clock = FakeClock()
+    pictures = [key(5), plain(1), plain(2), plain(3)]
+    with Recorded(*pictures):
+        cam, buf = camera.FileCamera(PATH, clock, 25), bytearray(100)
+        cam.start()
+        clock.advance(39)
+        assert cam.ready() and cam.lost == 0
+        assert cam.readinto(buf) == len(pictures[0]) and not cam.ready()
+        clock.advance(1 + 40 + 39)
+        assert cam.readinto(buf) == len(pictures[2]) and cam.lost == 1
+        assert not cam.ready() and cam.pts_ms == 1080
         cam.close()

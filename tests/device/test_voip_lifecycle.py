@@ -50,6 +50,10 @@ async def attempt(client, function):
         "send_notice": ("user1", "x"),
         "send_command": ("user1", {"a": 1}),
         "send_audio": (1, 0, bytearray(160), 0, 160),
+        "send_video": (1, 0, bytearray(160), 0, 160, 0),
+        "finish_stream": (1, 0, 0),
+        "stream_buffer": (1, 0),
+        "stream_status": (1, 0, codes.STREAM_VIDEO),
     }
     result = getattr(client, function)(*arguments.get(function, ()))
     return await result if hasattr(result, "send") else result

@@ -28,6 +28,8 @@ CALLBACKS = (
     "on_recv_command",
     "on_call_state",
     "on_call_stats",
+    "on_key_frame_wanted",
+    "on_pictures_over",
 )
 
 

@@ -1,9 +1,9 @@
 """Cameras: what gives encoded pictures. Here a virtual one, which plays an H.264 file.
 
-A camera encodes by itself. Its methods: start(), stop(); `ready()`: a picture is there;
-`readinto(buf)` takes it and returns its size, with its time in `pts_ms`; skip() lets it go;
-want_key_frame(): the next one shall be a key frame. One that does not fit `buf` is let go, and a
-key frame follows.
+A camera encodes by itself, and keeps one picture until the next is there. Its methods: start(),
+stop(); `ready()`: a picture is there; `readinto(buf)` takes it and returns its size, with its time
+in `pts_ms`; want_key_frame(): the next one shall be a key frame. `lost` counts those that were not
+taken in time or did not fit `buf`; `picture_max` says how large they may be.
 """
 
 from array import array
@@ -12,6 +12,7 @@ from ..errors import InvalidArgument
 from ..port import const, ticks_add, ticks_diff
 
 _CHUNK = const(4096)
+PICTURE_MAX = const(65536)  # bytes
 _KEEP = const(6)  # bytes that may be looked at behind a start code's first
 PICTURES_MAX = const(4096)
 FPS_MAX = const(60)
@@ -24,16 +25,19 @@ class FileCamera:
     first key frame, and want_key_frame() leads to its next one. Raises InvalidArgument when the
     file cannot be read, holds no key frame, or more than PICTURES_MAX pictures.
 
-    `pictures`: taken; `skipped`: let go; `pts_ms`: of the last one taken.
+    `pictures`: taken; `lost`: not taken in time; `pts_ms`: of the last one taken; `picture_max`:
+    bytes a buffer for its pictures should have; `fps`.
     """
+
+    picture_max = PICTURE_MAX
 
     def __init__(self, path, clock, fps=15):
         if not isinstance(fps, int) or not 1 <= fps <= FPS_MAX:
             raise InvalidArgument("fps must be 1 to %d" % FPS_MAX)
-        self.pictures = self.skipped = 0
+        self.pictures = self.lost = 0
         self.pts_ms = 0
         self._clock = clock
-        self._fps = fps
+        self.fps = fps
         self._next = 0
         self._running = False
         try:
@@ -61,36 +65,39 @@ class FileCamera:
         self._running = False
         self._file.close()
 
-    def _due_ms(self):
-        return ticks_add(self._begun_ms, self._number * 1000 // self._fps)
+    def _due_ms(self, later=0):
+        return ticks_add(self._begun_ms, (self._number + later) * 1000 // self.fps)
+
+    def _is_due(self, later=0):
+        return ticks_diff(self._clock.ticks_ms(), self._due_ms(later)) >= 0
 
     def ready(self):
-        """Whether a picture is due."""
-        return self._running and ticks_diff(self._clock.ticks_ms(), self._due_ms()) >= 0
+        """Whether a picture is there."""
+        if not self._running or not self._is_due():
+            return False
+        while self._is_due(1):  # the next one has taken its place
+            self.lost += 1
+            self._advance()
+        return True
 
     def readinto(self, buf):
-        """Read the picture that is due into `buf`; returns its size, 0 when there is none.
+        """Read the picture that is there into `buf`; returns its size, 0 when there is none.
 
         More of `buf` may be overwritten.
         """
         if not self.ready():
             return 0
-        start, size = self._starts[self._next], self._size(self._next)
+        start = self._starts[self._next]
+        size = self._starts[self._next + 1] - start
         if size > len(buf):
-            self.skip()
-            self.want_key_frame()
+            self.lost += 1
+            self._advance()
             return 0
         self.pts_ms = self._due_ms()
         self._advance()
         self.pictures += 1
         self._file.seek(start)
         return size if self._file.readinto(buf) >= size else 0
-
-    def skip(self):
-        """Let the picture that is due go."""
-        if self.ready():
-            self.skipped += 1
-            self._advance()
 
     def want_key_frame(self):
         """Go on with the next key frame of the file, at the time of the next picture."""
@@ -100,16 +107,13 @@ class FileCamera:
                 return
         self._next = self._keys[0]
 
-    def _size(self, picture):
-        return self._starts[picture + 1] - self._starts[picture]
-
     def _advance(self):
         """One picture more has had its time."""
         self._next += 1
         if self._next == len(self._starts) - 1:
             self._next = self._keys[0]
         self._number += 1
-        if self._number == self._fps:  # a whole second: the sum stays small
+        if self._number == self.fps:  # a whole second: the sum stays small
             self._begun_ms = ticks_add(self._begun_ms, 1000)
             self._number = 0
 

@@ -29,6 +29,7 @@ class PictureSession:
         self._listener = listener
         self._camera = camera
         self._buffer = sent
+        self._lost = 0  # pictures of the camera
         self._clock = clock
         self.sender = self.receiver = None
         if media.get("send_video") is not None:
@@ -47,6 +48,7 @@ class PictureSession:
         """Begin with a key frame of the camera."""
         if self._camera is not None and self.sender is not None:
             self._camera.start()
+            self._lost = self._camera.lost
 
     def stop(self):
         """End: the camera stops, what is on its way is given up."""
@@ -77,16 +79,15 @@ class PictureSession:
         if sender is None or self.finished:
             return
         camera = self._camera
-        if camera is not None and camera.ready():
+        if camera is not None and not sender.queued and camera.ready():
             self._take(camera, sender)
         sender.tick()
 
     def _take(self, camera, sender):
-        if sender.queued:  # the camera cannot wait, so this one is lost
-            camera.skip()
-            sender.miss()
-            return
         n = camera.readinto(self._buffer)
+        if camera.lost != self._lost:  # nothing was taken for a while: the line is full
+            self._lost = camera.lost
+            sender.miss()
         if n:
             sender.send(self._buffer, 0, n, camera.pts_ms)
 
@@ -160,6 +161,11 @@ class PictureSession:
         self._transport.send(packet, at, 4 * (words + 1))
 
     # -- figures -----------------------------------------------------------------------------
+
+    @property
+    def sending(self):
+        """Whether pictures of this end may still leave."""
+        return self.sender is not None and not self.finished
 
     @property
     def queued(self):

@@ -100,6 +100,11 @@ class AudioSession:
         self.capture.mute = bool(value)
 
     @property
+    def dropped(self):
+        """Frames that the transport did not take."""
+        return self.capture.dropped
+
+    @property
     def send_level(self):
         """How loud the last frame sent was, in dBov (RFC 6464): 0 the loudest, -127 silence."""
         return -self.capture.level

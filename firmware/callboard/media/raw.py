@@ -63,6 +63,15 @@ class RawSession:
             self._sender.advance(0)
         self._marker = 1
 
+    def stats(self):
+        """Counters of the session, named as those of AudioSession."""
+        return {
+            "frames_sent": self.sent,
+            "frames_send_dropped": self.dropped,
+            "frames_received": self.received,
+            "packets_refused": self.refused,
+        }
+
     def receive(self, buf, off, n, arrival_ms):
         """Take a packet. True when it was handed to on_receive; bad ones are counted."""
         result = self._receiver.parse(buf, off, n, arrival_ms)

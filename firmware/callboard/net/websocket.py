@@ -214,6 +214,11 @@ class WebSocket:
 
     # -- sending --
 
+    @property
+    def pending(self):
+        """Bytes that wait to be written."""
+        return self._stream.pending
+
     def send_binary_nowait(self, buf, payload_off, n):
         """True when buf[payload_off:payload_off + n] was sent or will be as soon as possible.
 

@@ -28,6 +28,11 @@ class MediaTransport:
     def online(self, link):
         """The link is online again; for transports that have something to arrange then."""
 
+    @property
+    def waiting(self):
+        """Bytes that the connection has not taken yet."""
+        return self.socket.pending if self.socket is not None else 0
+
     def send(self, buf, off, n):
         """Send `n` bytes at buf[off:]. Overwrites HEADROOM bytes before `off`, masks in place.
 

@@ -1,11 +1,13 @@
-"""The audio side of a call: the documents' callbacks, and the pipeline between them (000 §3, §4).
+"""The media of a call: the documents' callbacks, and the pipelines between them (000 §3, §4).
 
-    answered: on_get_av_enc_info, on_start_real_play, then frames; the first one received is
-              announced by on_start_recv_stream
+    answered: on_get_av_enc_info, on_start_real_play, then frames; the first one received of sound
+              and of pictures is announced by on_start_recv_stream
     ended:    on_stop_recv_stream (if one was received), on_stop_real_play; each once
 
 With a microphone and a speaker the frames run by themselves (media.pipeline.AudioSession);
 without, the application gets each payload in on_recv_stream and sends its own with send_audio.
+Pictures come from a camera, or from the application by send_video; those of the far end are always
+the application's to show.
 """
 
 import asyncio
@@ -13,10 +15,14 @@ import gc
 
 from .. import codes
 from ..errors import InvalidArgument, ProtocolError, WrongOrder
+from ..media.congestion import Congestion
 from .callbacks import AV_CALLBACKS, listen
+from .streams import audio_info, check_media, video_info
 
 CHANNEL = 0  # a device has one camera at most: its channel is 0 (000 §3)
 RES_TYPE = codes.RES_HIGH  # the main stream
+VIDEO = "h264"  # in `caps` and `codecs`: pictures can be shown here
+TICK_MS = 20  # of pictures where no sound runs by itself
 
 
 class Av:
@@ -24,13 +30,25 @@ class Av:
 
     Arguments: `clock`; `callbacks` an object with methods of AV_CALLBACKS; `microphone` and
     `speaker` devices of media.devices, both or none; `report(what, error)`; `codecs`, names of
-    PROTOCOL.md §4, None: with devices all that are here, without only "pcmu".
+    PROTOCOL.md §4, None: with devices all that are here, without only "pcmu"; `camera` one of
+    media.camera, or True: the application gives pictures by send_video; `screen`: bytes of the
+    largest picture that can be shown, 0: none can.
 
     `codecs`: the names of those that are here, best first. `mute`: the far end hears nothing; it
     stays from call to call.
     """
 
-    def __init__(self, clock, callbacks, microphone=None, speaker=None, report=None, codecs=None):
+    def __init__(
+        self,
+        clock,
+        callbacks,
+        microphone=None,
+        speaker=None,
+        report=None,
+        codecs=None,
+        camera=None,
+        screen=0,
+    ):
         if (microphone is None) != (speaker is None):
             raise InvalidArgument("give a microphone and a speaker, or neither")
         self._report = report or _nothing
@@ -45,8 +63,17 @@ class Av:
         self._stopped = asyncio.Event()
         self._begun = False  # the task had its first turn
         self._visitor = 0
-        self._receiving = False
-        self._info = None
+        self._receiving = False  # a first frame of sound or pictures was announced
+        self._heard = False
+        self._infos = {}
+        self._transport = None
+        self._pictures = None
+        self._picture_stats = {}
+        self._ticker = None
+        self._congestion = None
+        self.has_camera = camera is not None
+        self._camera = None if camera is True else camera
+        self._reserve_pictures(screen)
 
     def _load_media(self, devices, codecs):
         """The class of sessions, and the codecs; both now, as in a call it would be heard."""
@@ -63,10 +90,24 @@ class Av:
             self._report("audio", "no memory for %s" % name)
         return AudioSession, found
 
+    def _reserve_pictures(self, screen):
+        """Their code and their memory; now, as for sound."""
+        self._taken = bytearray(self._camera.picture_max) if self._camera is not None else None
+        self._shown = bytearray(screen) if screen else None
+        if self.has_camera or screen:
+            from ..media.pictures import PictureSession
+
+            self._picture_class = PictureSession
+
     @property
     def codecs(self):
         """The names of the codecs that are here, best first."""
         return self._codecs.names
+
+    @property
+    def takes(self):
+        """The names of what can be received here: `codecs`, and "h264" with a screen."""
+        return self.codecs + ((VIDEO,) if self._shown is not None else ())
 
     @property
     def mute(self):
@@ -124,20 +165,60 @@ class Av:
             )
             session.mute = self._mute
             session.on_first_audio = self._first_frame
-        self._info = (stream_info(send), stream_info(receive))
-        return session
+            session.on_frame = self._tick
+        return Prepared(session, self._prepare_pictures(media, transport), media, transport)
 
-    def start(self, session, visitor, call_type):
-        """Begin to send and receive with a prepared session."""
+    def _prepare_pictures(self, media, transport):
+        """A PictureSession, or None in a call without pictures."""
+        sends, shows = media.get("send_video") is not None, media.get("receive_video") is not None
+        if not (sends or shows):
+            return None
+        if (sends and not self.has_camera) or (shows and self._shown is None):
+            raise ProtocolError("media has pictures that this end did not offer")
+        parts = self._camera, self._taken, self._shown
+        return self._picture_class(self._clock, media, transport, self, *parts)
+
+    def start(self, prepared, visitor, call_type):
+        """Begin to send and receive what prepare() has made."""
+        session, pictures = prepared.session, prepared.pictures
+        self._infos = prepared.infos(self._camera)
+        self._transport = prepared.transport
         self._visitor = visitor
-        self._receiving = False
-        self.emit("on_get_av_enc_info", visitor, CHANNEL, RES_TYPE, self._info[0], {})
+        self._receiving = self._heard = False
+        self._congestion = Congestion()
+        self._picture_stats = {}
+        for name in ("send", "send_video"):
+            if name in self._infos:
+                info = self._infos[name]
+                self.emit("on_get_av_enc_info", visitor, CHANNEL, RES_TYPE, info, {})
         self.emit("on_start_real_play", visitor, CHANNEL, RES_TYPE, {"call_type": call_type})
-        self._session = session
+        self._session, self._pictures = session, pictures
+        if pictures is not None:
+            pictures.start()
         if self._microphone is not None:
             self._stopped.clear()
             self._begun = False
             self._task = asyncio.create_task(self._run(session))
+        elif pictures is not None:
+            self._ticker = asyncio.create_task(self._keep_ticking(pictures))
+
+    async def _keep_ticking(self, pictures):
+        while self._pictures is pictures:
+            await self._clock.sleep_ms(TICK_MS)
+            self._tick()
+
+    def _tick(self):
+        """Every 20 ms, after the sound. Does not allocate while nothing happens."""
+        session, pictures = self._session, self._pictures
+        if session is None:
+            return
+        dropped = session.dropped
+        if pictures is not None:
+            pictures.tick()
+            dropped += pictures.dropped
+        if self._congestion.tick(dropped):
+            event, kind = self._congestion.event, codes.STREAM_AV
+            self.emit("on_notify", event, self._visitor, CHANNEL, kind)
 
     def _device_failed(self, sentence):
         self._report("audio", sentence)
@@ -150,15 +231,17 @@ class Av:
             self._report("audio", error)
         finally:
             try:
-                self.emit("on_call_stats", session.stats())
+                self.emit("on_call_stats", self._stats(session))
             finally:  # whoever waits for the devices must not wait for ever
                 session = None  # on MicroPython a finished coroutine holds its variables
                 self._stopped.set()
 
     def receive(self, buf, off, n, arrival_ms):
         """One media message from the link."""
-        session = self._session
-        if session is not None:
+        session, pictures = self._session, self._pictures
+        if session is None:
+            return
+        if pictures is None or not pictures.receive(buf, off, n, arrival_ms):
             session.receive(buf, off, n, arrival_ms)
 
     def send_audio(self, visitor, channel, buf, off, n):
@@ -170,48 +253,124 @@ class Av:
         """
         if self._session is None or self._microphone is not None:
             raise WrongOrder("send_audio needs a call, and no built-in microphone")
-        if visitor != self._visitor or channel != CHANNEL:
-            raise InvalidArgument("no stream to visitor %s, channel %s" % (visitor, channel))
+        self._check_stream(visitor, channel)
+        if self._pictures is None:
+            self._tick()
         if self._mute:
             self._session.skip()
             return False
         return self._session.send_audio(buf, off, n)
 
+    def send_video(self, visitor, channel, buf, off, n, pts_ms):
+        """Send one picture, the access unit buf[off:off+n] in Annex B form (sendVideoData).
+
+        True when it was begun: `buf` must stay as it is while stream_buffer() tells of bytes that
+        wait. False when it was dropped: the one before still waits, or a key frame is needed
+        first (on_key_frame_wanted). `pts_ms`: when it was taken, by any clock in ms that wraps at
+        2^30. Raises WrongOrder when no call runs or a built-in camera sends, InvalidArgument for
+        another visitor or channel, when nobody watches, or for what is no access unit.
+        """
+        if self._session is None or self._camera is not None:
+            raise WrongOrder("send_video needs a call, and no built-in camera")
+        self._check_stream(visitor, channel)
+        if self._pictures is None:
+            raise InvalidArgument("nobody asked for pictures of this end")
+        return self._pictures.send(buf, off, n, pts_ms)
+
+    def finish_stream(self, visitor, channel, video_res_type):
+        """Send no more pictures in this call, which goes on (sendFinishStream).
+
+        The far end is told. Raises as send_video does.
+        """
+        if self._session is None:
+            raise WrongOrder("finish_stream needs a call")
+        self._check_stream(visitor, channel)
+        if self._pictures is not None:
+            self._pictures.finish()
+
+    def stream_buffer(self, visitor, channel):
+        """Bytes that wait to be sent (getSendStreamBuf): of the picture on its way, and what the
+        connection has not taken yet."""
+        if self._session is None:
+            return 0
+        self._check_stream(visitor, channel)
+        waiting = self._transport.waiting
+        return waiting + (self._pictures.queued if self._pictures is not None else 0)
+
+    def stream_status(self, visitor, channel, stream_type):
+        """The state of what is sent (getSendStreamStatus): one of codes.STREAM_STATUS_*."""
+        if self._session is None or visitor != self._visitor or channel != CHANNEL:
+            return codes.STREAM_STATUS_OFF
+        pictures = self._pictures
+        if stream_type == codes.STREAM_VIDEO and (pictures is None or not pictures.sending):
+            return codes.STREAM_STATUS_OFF
+        if self._congestion.event == codes.EVENT_CONGESTION_HIGH:
+            return codes.STREAM_STATUS_CONGESTED
+        return codes.STREAM_STATUS_SENDING
+
+    def _check_stream(self, visitor, channel):
+        if visitor != self._visitor or channel != CHANNEL:
+            raise InvalidArgument("no stream to visitor %s, channel %s" % (visitor, channel))
+
+    # --- what the sessions tell ---
+
     def _received(self, buf, off, n, frame_index):
         self._first_frame()
-        self.emit(
-            "on_recv_stream",
-            self._visitor,
-            CHANNEL,
-            codes.STREAM_AUDIO,
-            buf,
-            off,
-            n,
-            frame_index,
-        )
+        kind = codes.STREAM_AUDIO
+        self.emit("on_recv_stream", self._visitor, CHANNEL, kind, buf, off, n, frame_index)
 
     def _first_frame(self):
-        if not self._receiving:
-            self._receiving = True
-            self.emit(
-                "on_start_recv_stream", self._visitor, CHANNEL, codes.STREAM_AUDIO, self._info[1]
-            )
+        if not self._heard:
+            self._heard = True
+            self._announce(codes.STREAM_AUDIO, self._infos["receive"])
+
+    def _announce(self, kind, info):
+        self._receiving = True
+        self.emit("on_start_recv_stream", self._visitor, CHANNEL, kind, info)
+
+    def first_picture(self):
+        """As media.pictures.Listener, and the three below."""
+        self._announce(codes.STREAM_VIDEO, self._infos["receive_video"])
+
+    def picture(self, buf, off, n, pts_ms, key):
+        """A picture of the far end."""
+        kind = codes.STREAM_VIDEO
+        self.emit("on_recv_stream", self._visitor, CHANNEL, kind, buf, off, n, pts_ms)
+
+    def pictures_over(self):
+        """The far end shows nothing more; its voice goes on."""
+        self.emit("on_pictures_over", self._visitor, CHANNEL)
+
+    def key_frame_wanted(self):
+        """The application's next picture must be a key frame."""
+        self.emit("on_key_frame_wanted", self._visitor, CHANNEL, RES_TYPE)
 
     def stop(self):
         """End the streams: the callbacks now, the devices as soon as the loop gets there."""
         session, self._session = self._session, None
         if session is None:
             return
+        pictures, self._pictures = self._pictures, None
+        if pictures is not None:
+            self._picture_stats = pictures.stats()
+            pictures.stop()
+        if self._ticker is not None:
+            self._ticker.cancel()
+            self._ticker = None
         if self._task is not None:
             self._task.cancel()
         if self._receiving:
             self._receiving = False
-            self.emit("on_stop_recv_stream", self._visitor, CHANNEL, codes.STREAM_AUDIO)
+            kind = codes.STREAM_AV if "receive_video" in self._infos else codes.STREAM_AUDIO
+            self.emit("on_stop_recv_stream", self._visitor, CHANNEL, kind)
         self.emit("on_stop_real_play", self._visitor, CHANNEL, RES_TYPE)
-        if self._microphone is None:
-            self.emit("on_call_stats", _raw_stats(session))
-        elif not self._begun:  # it never will
-            self.emit("on_call_stats", session.stats())
+        if self._microphone is None or not self._begun:  # it never will
+            self.emit("on_call_stats", self._stats(session))
+
+    def _stats(self, session):
+        figures = session.stats()
+        figures.update(self._picture_stats)
+        return figures
 
     async def wait_stopped(self):
         """After stop(): wait until microphone and speaker are released."""
@@ -225,39 +384,24 @@ class Av:
             self._task = None
 
 
-def _raw_stats(session):
-    return {
-        "frames_sent": session.sent,
-        "frames_send_dropped": session.dropped,
-        "frames_received": session.received,
-        "packets_refused": session.refused,
-    }
+class Prepared:
+    """The streams of a call that is about to begin: sessions of sound, and of pictures or None."""
+
+    def __init__(self, session, pictures, media, transport):
+        self.session = session
+        self.pictures = pictures
+        self.transport = transport
+        self._media = media
+
+    def infos(self, camera):
+        """iv_cm_av_data_info_s of each stream, by its name in the media description."""
+        media = self._media
+        infos = {name: audio_info(media[name]) for name in ("send", "receive")}
+        for name, device in (("send_video", camera), ("receive_video", None)):
+            if media.get(name) is not None:
+                infos[name] = video_info(media[name], device)
+        return infos
 
 
 def _nothing(*_):
     pass
-
-
-def stream_info(stream):
-    """iv_cm_av_data_info_s of an audio stream."""
-    info = {name: stream[name] for name in ("codec", "clock_rate", "channels", "frame_ms")}
-    info["rate"] = stream.get("rate", stream["clock_rate"])
-    return info
-
-
-_STREAM = (("ssrc", 1, 0xFFFFFFFF), ("payload_type", 0, 127), ("clock_rate", 8000, 48000))
-
-
-def check_media(media):
-    """Raises ProtocolError unless `media` is {"send": stream, "receive": stream} (PROTOCOL §4)."""
-    for side in ("send", "receive"):
-        stream = media.get(side) if isinstance(media, dict) else None
-        if not isinstance(stream, dict):
-            raise ProtocolError("media.%s must be a stream" % side)
-        for name, low, high in _STREAM + (("channels", 1, 2), ("frame_ms", 10, 60)):
-            value = stream.get(name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise ProtocolError("media.%s.%s must be %d to %d" % (side, name, low, high))
-        for name in ("codec", "mid", "feed_id"):
-            if not isinstance(stream.get(name), str):
-                raise ProtocolError("media.%s.%s must be a text" % (side, name))

@@ -14,6 +14,8 @@ AV_CALLBACKS = (
     "on_recv_command",
     "on_call_state",
     "on_call_stats",
+    "on_key_frame_wanted",
+    "on_pictures_over",
 )
 
 
@@ -39,8 +41,9 @@ class AvCallbacks:
     """
 
     def on_get_av_enc_info(self, visitor, channel, video_res_type, info, args):
-        """Before a stream starts; `info` {"codec", "rate", "clock_rate", "channels", "frame_ms"}:
-        "opus" or "pcmu", Hz of PCM and of RTP's clock.
+        """Before a stream starts, of sound and of pictures; `info` of sound {"codec", "rate",
+        "clock_rate", "channels", "frame_ms"}: "opus" or "pcmu", Hz of PCM and of RTP's clock; of
+        pictures {"codec": "h264", "clock_rate"} and what is known of "width", "height", "fps".
         """
 
     def on_start_real_play(self, visitor, channel, video_res_type, args):
@@ -50,16 +53,22 @@ class AvCallbacks:
         """Stop sending. Once for each on_start_real_play."""
 
     def on_start_recv_stream(self, visitor, channel, stream_type, info):
-        """The first frame of the far end's stream is here; `info` as above."""
+        """The first frame of the far end's sound is here, or of its pictures (onStartRecvAudio-
+        and VideoStream); `info` as above."""
 
     def on_recv_stream(self, visitor, channel, stream_type, buf, off, n, frame_index):
-        """One frame's payload, buf[off:off+n], valid only now. Not with microphone and speaker."""
+        """One unit, buf[off:off+n], valid only now: of sound a frame's payload (not with
+        microphone and speaker) with its place in time in frames, of pictures an access unit in
+        Annex B form with its time in ms.
+        """
 
     def on_stop_recv_stream(self, visitor, channel, stream_type):
-        """The far end's stream is over. Once."""
+        """The far end's streams are over. Once, of codes.STREAM_AUDIO, or STREAM_AV in a call with
+        its pictures."""
 
     def on_notify(self, event, visitor, channel, stream_type):
-        """codes.EVENT_*: EVENT_P2P_PEER_READY allows calls."""
+        """codes.EVENT_*: EVENT_P2P_PEER_READY allows calls; EVENT_CONGESTION_HIGH: something had
+        to be dropped, send less, _NORMAL: nothing for 3 s, _LOW: nothing for 20 s."""
 
     def on_recv_command(self, command, visitor, video_res_type, args):
         """codes.COMMAND_*. When a call has ended `args` is {"reason"}; COMMAND_CALL_INCOMING has
@@ -79,8 +88,15 @@ class AvCallbacks:
     def on_call_stats(self, stats):
         """Ours, too: the figures of a call that was answered, once its devices are released.
 
-        As of media.pipeline.AudioSession.stats(); of frames and packets only without devices.
+        As of media.pipeline.AudioSession.stats(); of frames and packets only without devices; of
+        pictures as media.pictures.PictureSession.stats().
         """
+
+    def on_key_frame_wanted(self, visitor, channel, video_res_type):
+        """Ours: the next picture given to send_video must be a key frame."""
+
+    def on_pictures_over(self, visitor, channel):
+        """Ours: the far end shows no more pictures in this call (its sendFinishStream)."""
 
 
 def listen(clock, callbacks, names, report):

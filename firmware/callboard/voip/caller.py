@@ -152,7 +152,9 @@ class Caller:
 
     async def _take(self, call):
         """Ask the relay to connect the call; the prepared session."""
-        params = {"call_id": call.call_id, "codecs": list(self._av.codecs)}
+        params = {"call_id": call.call_id, "codecs": list(self._av.takes)}
+        if self._av.has_camera:
+            params["camera"] = True
         answer = await self._link.request("call.answer", params, ANSWER_MS)
         if not call.can("connected"):
             return None  # hung up meanwhile: no memory for that

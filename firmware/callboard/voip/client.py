@@ -126,12 +126,16 @@ class Client:
 
     # --- audio and video ---
 
-    def init_av(self, callbacks=None, microphone=None, speaker=None, codecs=None):
+    def init_av(
+        self, callbacks=None, microphone=None, speaker=None, codecs=None, camera=None, screen=0
+    ):
         """Third step. `callbacks` as AvCallbacks. With `microphone` and `speaker` audio runs by
-        itself; without, send_audio and on_recv_stream carry it. `codecs` as in av.Av.
+        itself; without, send_audio and on_recv_stream carry it. `codecs`, `camera` and `screen` as
+        in av.Av.
         """
         self._steps.check("init_av")
-        self._av = Av(self._clock, callbacks, microphone, speaker, self._report, codecs)
+        devices = microphone, speaker, self._report, codecs, camera, screen
+        self._av = Av(self._clock, callbacks, *devices)
         self._steps.done("init_av")
 
     def exit_av(self):
@@ -144,6 +148,26 @@ class Client:
         """Send one frame's payload (sendAudioData). True when it left; see av.Av.send_audio."""
         self._steps.check("send_audio")
         return self._av.send_audio(visitor, channel, buf, off, n)
+
+    def send_video(self, visitor, channel, buf, off, n, pts_ms):
+        """Send one picture (sendVideoData). True when it was begun; see av.Av.send_video."""
+        self._steps.check("send_video")
+        return self._av.send_video(visitor, channel, buf, off, n, pts_ms)
+
+    def finish_stream(self, visitor, channel, video_res_type):
+        """Send no more pictures in this call (sendFinishStream); see av.Av.finish_stream."""
+        self._steps.check("finish_stream")
+        self._av.finish_stream(visitor, channel, video_res_type)
+
+    def stream_buffer(self, visitor, channel):
+        """Bytes that wait to be sent (getSendStreamBuf)."""
+        self._steps.check("stream_buffer")
+        return self._av.stream_buffer(visitor, channel)
+
+    def stream_status(self, visitor, channel, stream_type):
+        """codes.STREAM_STATUS_* (getSendStreamStatus)."""
+        self._steps.check("stream_status")
+        return self._av.stream_status(visitor, channel, stream_type)
 
     @property
     def mute(self):

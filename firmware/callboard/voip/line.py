@@ -37,7 +37,7 @@ class Line:
                 identity.sn,
                 identity.wxa_appid,
                 identity.flavour,
-                av.codecs,
+                av.takes,
             ),
             tls=config.get("tls"),
             clock=tools["clock"],

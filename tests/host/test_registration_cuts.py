@@ -6,18 +6,18 @@ register with the same ticket; nothing else in its key store has changed.
 
 import asyncio
 import contextlib
-import os
 
 import pytest
 
 from support.covers import covers
 from support.pythons import PYTHONS, run_program
+from support.soak import times
 
 from .conftest import APP, MODEL
 
 SN = "SN0001"
 # At every byte on one Python; the soak does that on all of them.
-STEP = dict.fromkeys(PYTHONS, 1 if os.environ.get("CALLBOARD_SOAK") else 3) | {"cpython": 1}
+STEP = dict.fromkeys(PYTHONS, times(3, 1)) | {"cpython": 1}
 
 
 class CuttingProxy:
@@ -98,6 +98,7 @@ def options(world):
 
 @covers("V-22")
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("python", PYTHONS)
 async def test_line_cut_at_every_byte(world, python, options):

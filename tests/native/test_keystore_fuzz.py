@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 import pytest
+from keystore.proof_file import note
 from keystore.sim import BUILD, CORE, HERE, SOURCES, TOP
 
 SECONDS = int(os.environ.get("CALLBOARD_FUZZ_SECONDS", "5"))
@@ -66,3 +67,4 @@ def test_any_image(tmp_path):
     )
     done = re.search(r"Done (\d+) runs", said)
     assert done and int(done.group(1)) > 100, said[-2000:]
+    note(fuzz_runs=int(done.group(1)), fuzz_seconds=SECONDS)

@@ -1,21 +1,23 @@
 """The key store in pin files behind a littlefs that is worked hard: nothing moves or touches them.
 
 littlefs-python stands in for the board's littlefs, with MicroPython's settings for rp2 and esp32.
-CALLBOARD_KEYSTORE_LONG=1: ten times as much.
+In a soak: ten times as much.
 """
 
-import os
 import random
 
 import pytest
+from keystore.proof_file import note
 from littlefs import LittleFS, LittleFSError
 from littlefs.context import UserContext
 
 from callboard import keystore
 from callboard.errors import StorageError
 from callboard.flash import SECTOR, pin_files
+from support.covers import covers
+from support.soak import times
 
-ROUNDS = 4000 if os.environ.get("CALLBOARD_KEYSTORE_LONG") else 400
+ROUNDS = times(400, 4000)
 BLOCKS = 48
 
 
@@ -85,7 +87,9 @@ def board(request):
     return board
 
 
+@covers("V-22")
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(60 + ROUNDS // 4)
 def test_nothing_moves_or_touches_them(board):
     lot = random.Random(1)
@@ -125,6 +129,7 @@ def test_nothing_moves_or_touches_them(board):
     assert store.stats()["sequence"] > ROUNDS // 200
     assert store.stats()["corrupt"] == store.stats()["torn"] == 0
     assert board.read("before3") == b"x" * 2700
+    note(pin_file_rewrites=ROUNDS)
 
 
 def test_files_that_are_not_as_they_should_be(board):

@@ -1,7 +1,6 @@
 """The proof: the power cut at every operation (keystore/prove.c), bits flipped (keystore/flips.c).
 
-Writes build/keystore-proof.json. CALLBOARD_KEYSTORE_LONG=1 for the long form: more histories, more
-ways to recover, every single bit.
+Writes build/keystore-proof.json. In a soak: more histories, more ways to recover, every bit.
 """
 
 import json
@@ -11,13 +10,14 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from keystore.sim import BUILD, CORE, HERE, TOP, UNITS, compiled
+from keystore.proof_file import note
+from keystore.sim import BUILD, CORE, HERE, UNITS, compiled
 
 from support.covers import covers
+from support.soak import times
 
-LONG = bool(os.environ.get("CALLBOARD_KEYSTORE_LONG"))
-TIMEOUT_S = 3600 if LONG else 240
-PROOF = TOP / "build" / "keystore-proof.json"
+LONG = times(False, True)
+TIMEOUT_S = 3600 if LONG else 600
 # Program unit -> histories (seeds), and how many of the ways to cut each operation of a recovery.
 SHORT_FORM = {1: (1, 1), 4: (1, 1), 16: (1, 2), 32: (1, 2), 256: (8, 4)}
 LONG_FORM = {1: (4, 6), 4: (4, 6), 16: (10, 8), 32: (10, 8), 256: (60, 12)}
@@ -46,16 +46,9 @@ def buffers(unit):
     return [(24,), (128,)] if LONG else [(128,)]
 
 
-def note(**parts):
-    """Add to build/keystore-proof.json."""
-    proof = json.loads(PROOF.read_text(encoding="utf-8")) if PROOF.exists() else {}
-    proof.update(parts)
-    proof["failures"] = proof.get("cut_failures", 0) + proof.get("flip_failures", 0)
-    PROOF.write_text(json.dumps(proof, indent=1, sort_keys=True), encoding="utf-8")
-
-
 @covers("V-22")
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(TIMEOUT_S)
 def test_power_cut_at_every_operation():
     prove = compiled("prove", ["prove.c", "nor.c", "model.c"])
@@ -86,6 +79,7 @@ def test_power_cut_at_every_operation():
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(TIMEOUT_S)
 def test_every_bit_flipped():
     flips = compiled("flips", ["flips.c", "nor.c"])

@@ -89,11 +89,12 @@ def digests(paths):
 
 def use_pins(device, os, top):
     """A key store in the pin files, while littlefs is busy around them."""
-    from callboard.flash import block, pin_files, store
+    from callboard import keystore
+    from callboard.flash import block, pin_files
 
     blocks = pin_files.find_blocks(device)
     page = device.program_bytes
-    keys = store.FlashStore(pin_files.pin_flash(device, page=page))
+    keys = keystore.open(pin_files.pin_flash(device, page=page))
     keys.put("device_key", b"k" * 32)
     device.erased.clear()
     for i in range(120):
@@ -103,7 +104,7 @@ def use_pins(device, os, top):
     for i in range(300):
         keys.put("counter", b"%d" % i)
         keys.maintain()
-    again = store.FlashStore(block.BlockFlash(device, blocks, page=page))
+    again = keystore.open(block.BlockFlash(device, blocks, page=page))
     kept = again.get("device_key") == b"k" * 32 and again.get("counter") == b"299"
     return {"blocks": blocks, "untouched": untouched, "kept": kept}
 

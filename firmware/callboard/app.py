@@ -12,12 +12,13 @@ import asyncio
 from . import __version__, codes, native, platform, port
 from .config import Config
 from .core.supervisor import Supervisor
-from .errors import Busy, CallboardError, NotRegistered, RemoteError
+from .errors import Busy, CallboardError, InvalidArgument, NotRegistered, RemoteError
 from .journal import Journal
 from .ringing import Ringing
 from .serial.commands import Commands
 from .upkeep import Upkeep
 from .voip import call as calls
+from .voip.callbacks import NO_COMMANDS
 from .voip.client import Client
 
 CLOSE_MS = 8000
@@ -387,6 +388,8 @@ class App:
         if command == codes.COMMAND_CALL_INCOMING:
             self._emit("incoming", {"open_id": args["open_id"], "name": args["name"]})
             self._ringing.start(self._config.get("auto_answer"))
+        elif command == codes.COMMAND_USER_DEFINE:
+            raise InvalidArgument(NO_COMMANDS)
 
     def on_call_state(self, state, reason):
         self._log.info("call %s%s", state, ": " + reason if reason else "")

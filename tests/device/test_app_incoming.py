@@ -3,9 +3,11 @@
 from array import array
 
 from app_rig import BoardConstants, Rig
+from fake_relay import fixed_random
 from voip_bench import VISITOR, media
 
 from callboard import codes
+from callboard.app import App
 from callboard.errors import Busy
 from callboard.media.devices import NullSpeaker
 from callboard.media.ring_tone import PATTERN_MS, RingTone, is_sound
@@ -254,3 +256,29 @@ def test_the_tone_is_no_louder_than_the_call():
     for _ in range(10):
         pcm.tone(state, frame, 0, 320)
         assert 0 < pcm.peak(frame, 0, 320) <= 16000
+
+
+# covers: V-59
+async def test_a_slow_callback_and_what_a_phone_asks_in_vain():
+    """The log names the callback and its time; a command is refused, which is not worth a line."""
+    rig = Rig()
+    own = {"connect": rig.relay.connect, "random": fixed_random, "set_time": lambda ms: None}
+
+    class Network:
+        host_tls = False
+
+        def client_options(self):
+            return own
+
+    rig.hardware.network = Network()
+    rig.app = App(rig.hardware)
+    rig.app.on_module_status = lambda mask: rig.clock.advance(40)
+    rig.relay.modules = 1
+    await rig.boot()
+    (line,) = [line for line in rig.hardware.lines if "callback" in line]
+    assert line.startswith("W") and "on_module_status took 40 ms" in line
+    answer = rig.relay.push("command", {"visitor": VISITOR, "args": {"open": True}})
+    await settle()
+    assert answer[0].code == codes.INVALID_ARGUMENT
+    assert len([line for line in rig.hardware.lines if "callback" in line]) == 1
+    await rig.off()

@@ -1,7 +1,9 @@
 """The event fan-out: order, slow and failing listeners."""
 
+from callboard import codes
 from callboard.core.events import Fanout
-from support import FakeClock
+from callboard.errors import CallboardError, InvalidArgument
+from support import FakeClock, raises
 
 
 def test_listeners_are_called_in_order_with_the_arguments():
@@ -50,6 +52,37 @@ def test_a_raising_listener_is_reported_and_the_others_are_called():
     name, callback, elapsed_ms, error = reports[0]
     assert (name, callback, elapsed_ms) == ("e", broken, 0)
     assert isinstance(error, ValueError) and len(reports) == 1
+
+
+def test_asked_listeners_may_refuse_and_that_is_no_failure_of_theirs():
+    reports = []
+    clock = FakeClock()
+    fanout = Fanout(clock, report=lambda *args: reports.append(args))
+    refusal = InvalidArgument("no")
+    heard, takes_ms = [], [0]
+
+    def refuse():
+        clock.advance(takes_ms[0])
+        raise refusal
+
+    def broken():
+        raise ValueError("oops")
+
+    assert raises(CallboardError, fanout.ask, "e").code == codes.RPC_METHOD_NOT_FOUND
+    fanout.on("e", heard.append)
+    fanout.ask("e", 1)
+    fanout.on("e2", refuse)
+    fanout.on("e2", lambda: heard.append(2))
+    assert raises(CallboardError, fanout.ask, "e2") is refusal
+    assert heard == [1, 2] and reports == [] and fanout.failed == 0
+    takes_ms[0] = 20
+    assert raises(CallboardError, fanout.ask, "e2") is refusal
+    assert reports == [("e2", refuse, 20, None)] and fanout.slow == 1
+    fanout.on("e3", broken)
+    assert raises(CallboardError, fanout.ask, "e3").code == codes.AVT_FAILED
+    assert fanout.failed == 1 and len(reports) == 2
+    fanout.emit("e2")  # nobody asked: now it is a failure
+    assert fanout.failed == 2
 
 
 def test_a_slow_listener_is_reported_a_quick_one_not():

@@ -14,6 +14,7 @@ from callboard.errors import (
     RemoteError,
     WrongOrder,
 )
+from callboard.voip.callbacks import AvCallbacks
 from support import settle
 
 CALL_CODES = (-1, -2, -3, -4, -5, -7, -8, -9, -12, -13, -14, -15, -17, -19, -20)
@@ -143,9 +144,28 @@ async def test_a_command_that_the_application_refuses_or_fails_at():
         answer = bench.push("command", {"visitor": 1, "args": {}})
         await settle()
         assert answer[0].code == code
-        if isinstance(raised, CallboardError):
-            assert answer[0].message == raised.message
+        refused = isinstance(raised, CallboardError)
+        assert not refused or answer[0].message == raised.message
+        assert len(bench.reports) == (0 if refused else 1)  # a refusal is no defect
         await bench.close()
+
+
+async def test_an_application_without_commands_says_so():
+    bench = Bench()
+    bench.seen.on_recv_command = AvCallbacks().on_recv_command
+    await bench.ready()
+    answer = bench.push("command", {"visitor": 1, "args": {"open": True}})
+    await settle()
+    assert answer[0].code == codes.INVALID_ARGUMENT and "no commands" in answer[0].message
+    await bench.close()
+    bench = Bench()
+    bench.seen.on_recv_command = None
+    del bench.seen.on_recv_command
+    await bench.ready()
+    answer = bench.push("command", {"visitor": 1, "args": {}})
+    await settle()
+    assert answer[0].code == codes.RPC_METHOD_NOT_FOUND
+    await bench.close()
 
 
 async def test_answers_that_json_cannot_carry_and_malformed_commands_are_refused():

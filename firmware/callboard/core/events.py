@@ -1,5 +1,7 @@
 """Tells any number of listeners what happened, and watches how long they take."""
 
+from ..codes import RPC_METHOD_NOT_FOUND
+from ..errors import CallboardError
 from ..port import exception_text, ticks_diff
 
 
@@ -29,23 +31,38 @@ class Fanout:
         self._listeners[name] = left
 
     def emit(self, name, *args):
-        """Call every listener of `name` with `args`; returns the first error that one raised."""
-        first = None
+        """Call every listener of `name` with `args`."""
         for callback in self._listeners.get(name, ()):
-            error = self._call(name, callback, args)
-            first = first or error
-        return first
+            self._call(name, callback, args)
 
-    def _call(self, name, callback, args):
-        failure = None
+    def ask(self, name, *args):
+        """emit() for what a listener may refuse: its CallboardError is raised here, as no failure
+        of it. Raises CallboardError, too, when a listener failed or there is none.
+        """
+        refusal = None
+        if not self._listeners.get(name):
+            refusal = CallboardError("nobody here knows of this", RPC_METHOD_NOT_FOUND)
+        for callback in self._listeners.get(name, ()):
+            error = self._call(name, callback, args, True)
+            if error is not None and not isinstance(error, CallboardError):
+                error = CallboardError("%s failed" % name)
+            refusal = refusal or error
+        if refusal is not None:
+            raise refusal
+
+    def _call(self, name, callback, args, may_refuse=False):
+        failure = refusal = None
         started_ms = self._clock.ticks_ms()
         try:
             callback(*args)
         except Exception as error:
-            failure = error
+            if may_refuse and isinstance(error, CallboardError):
+                refusal = error
+            else:
+                failure = error
         elapsed_ms = ticks_diff(self._clock.ticks_ms(), started_ms)
         if failure is None and elapsed_ms < self._slow_ms:
-            return None
+            return refusal
         if failure is None:
             self.slow += 1
         else:
@@ -54,4 +71,4 @@ class Fanout:
             self._report(name, callback, elapsed_ms, failure)
         elif failure is not None:
             print(exception_text(failure))
-        return failure
+        return failure or refusal

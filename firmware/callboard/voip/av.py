@@ -131,11 +131,12 @@ class Av:
         return {"send": session.send_level, "receive": session.receive_level}
 
     def emit(self, name, *args):
-        """Call the application's callback `name`; a failing or slow one is reported.
+        """Call the application's callback `name`; a failing or slow one is reported."""
+        self._events.emit(name, *args)
 
-        Returns the error that it raised, or None.
-        """
-        return self._events.emit(name, *args)
+    def ask(self, name, *args):
+        """Call a callback that may refuse: then its CallboardError is raised."""
+        self._events.ask(name, *args)
 
     @property
     def running(self):

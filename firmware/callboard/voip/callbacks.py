@@ -1,6 +1,10 @@
 """What an application is told: the documents' callbacks, and who calls them (000 §3)."""
 
+from .. import codes
 from ..core.events import Fanout
+from ..errors import InvalidArgument
+
+NO_COMMANDS = "this device answers no commands"
 
 DEVICE_CALLBACKS = ("on_online", "on_offline", "on_module_status")
 AV_CALLBACKS = (
@@ -78,6 +82,8 @@ class AvCallbacks:
         With COMMAND_USER_DEFINE somebody asks for `args`: change the dict, what is then in it is
         the answer (text, integers, booleans, None, lists, dicts); raise CallboardError to refuse.
         """
+        if command == codes.COMMAND_USER_DEFINE:
+            raise InvalidArgument(NO_COMMANDS)
 
     def on_call_state(self, state, reason):
         """Ours, not of the documents: one of voip.call.STATES, "calling" to "idle".

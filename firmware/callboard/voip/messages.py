@@ -5,7 +5,7 @@ in it goes back to who asked.
 """
 
 from .. import codes
-from ..errors import CallboardError, InvalidArgument, ProtocolError
+from ..errors import InvalidArgument, ProtocolError
 from ..port import json_text
 from .av import RES_TYPE
 
@@ -55,13 +55,7 @@ class Messages:
             raise InvalidArgument("args must be an object")
         if not isinstance(visitor, int) or not 0 <= visitor <= 0x7FFFFFFF:
             raise InvalidArgument("visitor must be an unsigned 31-bit number")
-        error = self._av.emit(
-            "on_recv_command", codes.COMMAND_USER_DEFINE, visitor, RES_TYPE, args
-        )
-        if isinstance(error, CallboardError):
-            raise error
-        if error is not None:
-            raise CallboardError("the command failed on the device")
+        self._av.ask("on_recv_command", codes.COMMAND_USER_DEFINE, visitor, RES_TYPE, args)
         return {"args": checked("args", args, ARGS_BYTES)}
 
 

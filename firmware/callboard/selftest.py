@@ -197,6 +197,9 @@ class SelfTest:
         missing = self._config.missing()
         if missing:
             raise Failed("not provisioned: it lacks %s" % ", ".join(missing))
+        network = getattr(self._hardware, "network", None)
+        if network is not None and not network.bridge.is_open:
+            raise Failed("nobody bridges the serial line: run `callboard bridge`")
         raise Failed(self._error[1] if self._error else "not connected")
 
 

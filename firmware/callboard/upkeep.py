@@ -37,6 +37,7 @@ class Upkeep:
         about["protocol"] = 1
         about["firmware"] = __version__
         about["board"] = self._hardware.name
+        about["network"] = "serial" if getattr(self._hardware, "network", None) else "own"
         about["model_id"] = self._config.get("model_id")
         about["sn"] = self._config.get("sn")
         return about

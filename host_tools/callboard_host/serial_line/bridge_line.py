@@ -2,7 +2,7 @@
 
 One frame after the other, media first. A board's serial buffer is small (an ESP32's holds 260
 bytes), so at most IN_FLIGHT bytes are on their way that the board did not confirm: it answers a
-PING at once, and all that was sent before one has been read then.
+PING at once, and all that was sent before that has been read then.
 """
 
 import secrets
@@ -24,6 +24,7 @@ PING_AGAIN_MS = 100  # a ping that was not answered is sent again,
 STALL_MS = 300  # and after this long what it asked about is taken for lost
 KEEP_MS = 1000  # a ping when nothing else was sent
 GONE_MS = 3500  # without an answer the board is gone
+_PING = len(framing.encode(wire.PING, b"\1\1\1"))  # bytes
 _TYPES = (*wire.CHANNEL, wire.PONG, wire.MEDIA)
 
 
@@ -69,14 +70,18 @@ class BridgeLine(framing.Handler):
         self.decoder = framing.Decoder(self, 65536, salvage=True)
         self.up = False
         self.session = b""
-        self._unanswered = 0  # bytes
-        self._after_ping = 0  # bytes sent after the last ping
-        self._ping = 0  # its number
-        self._pinged = False  # it waits for an answer
-        self._first_ping_ms = self._ping_ms = self._heard_ms = clock.ticks_ms()
+        self._sent = self._confirmed = 0  # bytes since the session began
+        self._pings: deque[tuple[int, int, int]] = deque()  # number, `_sent` then, its time
+        self._ping = 0  # number of the last one
+        self._ping_ms = self._heard_ms = clock.ticks_ms()
         self._open_at: int | None = None
         self.media_in = self.media_out = self.media_dropped = 0
         self.sessions = self.stalls = 0
+
+    @property
+    def unanswered(self) -> int:
+        """Bytes on their way that the board did not confirm."""
+        return self._sent - self._confirmed
 
     @property
     def repeated(self) -> int:
@@ -131,14 +136,12 @@ class BridgeLine(framing.Handler):
         if ticks_diff(now, self._heard_ms) >= GONE_MS:
             self._channel.close()
             self._lost("silent")
-        elif self._pinged and ticks_diff(now, self._first_ping_ms) >= STALL_MS:
+        elif self._pings and ticks_diff(now, self._pings[0][2]) >= STALL_MS:
             self.stalls += 1
-            self._unanswered = 0
-            self._first_ping_ms = now
+            self._confirmed = self._sent
+            self._pings.clear()
             self._send_ping()
-        elif (self._pinged and ticks_diff(now, self._ping_ms) >= PING_AGAIN_MS) or (
-            not self._pinged and ticks_diff(now, self._ping_ms) >= KEEP_MS
-        ):
+        elif ticks_diff(now, self._ping_ms) >= (PING_AGAIN_MS if self._pings else KEEP_MS):
             self._send_ping()
         self._pump()
 
@@ -152,14 +155,13 @@ class BridgeLine(framing.Handler):
         """Send what the board has room for."""
         while True:
             source, data = self._next()
-            if not data or (self._unanswered and self._unanswered + len(data) > IN_FLIGHT):
+            if not data or (self.unanswered and self.unanswered + len(data) + _PING > IN_FLIGHT):
                 return
             source.popleft()
             if source is self._media:
                 self.media_out += 1
             self._put(data)
-            if self.up and not self._pinged:
-                self._first_ping_ms = self._clock.ticks_ms()
+            if self.up:
                 self._send_ping()
 
     def _next(self) -> tuple[deque[bytes], bytes]:
@@ -172,22 +174,16 @@ class BridgeLine(framing.Handler):
         return self._control, b""
 
     def _put(self, data: bytes) -> None:
-        self._unanswered += len(data)
-        self._after_ping += len(data)
+        self._sent += len(data)
         if not self.up:  # nobody answers pings yet, and what is sent is little
-            self._unanswered = 0
+            self._confirmed = self._sent
         self._write(data)
 
     def _send_ping(self) -> None:
-        if not self._pinged:
-            self._first_ping_ms = self._clock.ticks_ms()
         self._ping = self._ping + 1 & 0xFF
-        self._pinged = True
         self._ping_ms = self._clock.ticks_ms()
-        data = framing.encode(wire.PING, self.session + bytes((self._ping,)))
-        self._unanswered += len(data)
-        self._after_ping = 0
-        self._write(data)
+        self._put(framing.encode(wire.PING, self.session + bytes((self._ping,))))
+        self._pings.append((self._ping, self._sent, self._ping_ms))
 
     # --- in ---
 
@@ -221,12 +217,11 @@ class BridgeLine(framing.Handler):
 
     def _answered(self, number: int) -> None:
         self._heard_ms = self._clock.ticks_ms()
-        if number != self._ping or not self._pinged:
-            return
-        self._pinged = False
-        self._unanswered = self._after_ping
-        if self._unanswered:
-            self._send_ping()
+        if not any(ping[0] == number for ping in self._pings):
+            return  # of long ago
+        while self._pings[0][0] != number:
+            self._pings.popleft()
+        self._confirmed = self._pings.popleft()[1]
 
     def _message(self, message: bytes) -> None:
         if self.pipes.message(message):
@@ -243,8 +238,9 @@ class BridgeLine(framing.Handler):
             self._on_state(False)
 
     def _forget(self) -> None:
-        self.up = self._pinged = False
-        self._unanswered = self._after_ping = 0
+        self.up = False
+        self._sent = self._confirmed = 0
+        self._pings.clear()
         self._control.clear()
         self._media.clear()
         self.pipes.lost()

@@ -73,7 +73,8 @@ def provision(
     started = time.monotonic()
     values = plan.values()
     link.wait_for_board(connect_s)
-    _unlock(link, plan, progress)
+    hello = link.request("hello")
+    _unlock(link, hello, plan, progress)
     known = link.request("config.get")["values"]
     model_id, sn = (values.get(name) or known.get(name) or "" for name in ("model_id", "sn"))
     same = all(
@@ -93,6 +94,9 @@ def provision(
     if ticket is not None:
         link.request("register", {"ticket": ticket, "again": True})
         changed = sorted({*changed, "ticket"})
+    if hello.get("network") == "serial":  # whose bridge cannot run while we have the port
+        wait = False
+        progress("it has no network of its own: run `callboard bridge` on this port now")
     state = _wait_online(link, register_s, progress) if wait else "configured"
     return Result(
         port=url,
@@ -105,8 +109,8 @@ def provision(
     )
 
 
-def _unlock(link: SerialLink, plan: Plan, progress: Progress) -> None:
-    if not link.request("hello").get("locked"):
+def _unlock(link: SerialLink, hello: dict[str, Any], plan: Plan, progress: Progress) -> None:
+    if not hello.get("locked"):
         return
     if plan.pin is None:
         raise HostError(

@@ -72,9 +72,7 @@ class _Job:
             relay, known_ca = asking.facts(options.data, ca)
             ca = ca or known_ca
         self._admin = (
-            asking.Admin(options.data, relay, options.token, ca)
-            if options.issue_ticket
-            else None
+            asking.Admin(options.data, relay, options.token, ca) if options.issue_ticket else None
         )
         self._finished: set[str] = set()
         self.plan = _plan(options, relay, ca)

@@ -339,6 +339,7 @@ def test_caps_hold_what_fits_and_calls_without_a_codec_are_refused():
     transport = SerialTransport(rig.bridge, rig.clock)
     caps = ["opus", "opus-8k", "pcmu", "media-ws"]
     assert transport.caps(caps) == caps  # USB: no limit was told
+    assert transport.caps(caps + ["h264"]) == caps
     rig.open(rate=11520)
     assert transport.caps(caps) == ["opus", "opus-8k", "media-ws", "narrow"]
     transport.check_call()

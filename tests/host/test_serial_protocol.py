@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import callboard
-from callboard.serial import channel, framing
+from callboard.serial import bridge, budget, channel, framing, pipes
+from callboard_host.serial_line.bridge_line import IN_FLIGHT
 
 PROTOCOL = Path(callboard.__file__).parents[1] / "PROTOCOL.md"
 
@@ -19,7 +20,16 @@ def test_every_example_frame_is_what_we_make_and_take_apart():
         assert framing.encode(kind, payload) == frame
         assert framing.decode(frame[1:-1]) == (kind, payload)
         kinds.add(kind)
-    assert kinds == {channel.OPEN, channel.OPENED, channel.DATA, channel.ACK, channel.UNKNOWN}
+    assert kinds == {*channel.REQUESTS, *bridge.CHANNEL, bridge.PING, bridge.PONG, bridge.MEDIA}
+
+
+def test_what_it_says_about_the_bridge_is_what_we_do():
+    text = PROTOCOL.read_text(encoding="utf-8")
+    assert f"at most {IN_FLIGHT} bytes on their way" in text
+    assert f"packet of at most {bridge.PACKET_MAX} bytes" in text
+    assert f"at most {pipes.WINDOW} that were not confirmed" in text
+    for number in (budget.needs("pcmu"), budget.needs("opus"), budget.spare(92160)):
+        assert f"{number:,}".replace(",", " ") in text
 
 
 def test_a_full_chunk_fits_into_what_a_board_takes_at_once():

@@ -45,12 +45,12 @@ class SerialTransport(MediaTransport):
 
     def caps(self, caps):
         """`caps` without the codecs that do not fit through the line, and "narrow" if pcmu is one
-        of these: then the relay chooses among the rest alone."""
+        of these: then the relay chooses among the rest alone. Video never fits."""
         rate = self._bridge.rate
         codecs = [name for name in caps if name in PAYLOADS]
         fitting = [name for name in codecs if fits(rate, name)]
         self._refusal = None if fitting else refusal(rate, codecs)
-        kept = [name for name in caps if name not in codecs or name in fitting]
+        kept = [n for n in caps if n in fitting or n not in codecs and n != "h264"]
         return kept if fits(rate, "pcmu") else kept + ["narrow"]
 
     def check_call(self):

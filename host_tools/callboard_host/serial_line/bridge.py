@@ -82,7 +82,7 @@ class Bridge:
         self._line: BridgeLine | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._counts = Counts()
-        self._last_refusal = ""
+        self._last_refusal = self._last_failure = ""
         self._media: websocket.WebSocket | None = None
         self._media_task: asyncio.Task[None] | None = None
         self.bridged = asyncio.Event()  # a board is at the other end
@@ -296,6 +296,7 @@ class Bridge:
         try:
             socket = await self._open_media(token)
             self._media = socket
+            self._last_failure = ""
             line.media_state(True)
             pings = asyncio.create_task(_ping(socket))
             try:
@@ -306,8 +307,9 @@ class Bridge:
             finally:
                 pings.cancel()
         except CallboardError as error:
-            if socket is None:
+            if socket is None and error.message != self._last_failure:
                 self._note(f"audio has to wait for signalling: {error.message}")
+                self._last_failure = error.message
         finally:
             if self._media is socket:
                 self._media = None

@@ -194,10 +194,11 @@ def log_command(
 
 def bridge_command(
     port: PortName,
-    relay: Annotated[str, typer.Option(help="The relay to connect it to, https://host:port.")],
-    ca: Annotated[
-        Path | None, typer.Option(help="The relay's CA (PEM), for a board without TLS.")
-    ] = None,
+    relay: Annotated[
+        str, typer.Option(help="The relay it leads to, https://host:port; or that on --data.")
+    ] = "",
+    ca: Annotated[Path | None, typer.Option(help="The relay's CA (PEM).")] = None,
+    data: asking.DataDir = asking.DATA,
     level: Annotated[Level, typer.Option(help="Show its log from this level.")] = Level.I,
     output: Annotated[Path | None, typer.Option(help="Write its log to this file, too.")] = None,
     show_events: Annotated[bool, typer.Option("--events", help="Show event lines.")] = False,
@@ -217,10 +218,13 @@ def bridge_command(
     """Be the network of a board that has none: signalling and media over its serial line.
 
     It leads to this relay and nowhere else. Shows the board's log meanwhile; what is typed goes to
-    the board. Until Ctrl-C; goes on when the board resets, is unplugged, or the relay restarts.
+    the board. Goes on when the board resets, is unplugged, or the relay restarts; until Ctrl-C,
+    with status 0.
     """
     from . import bridge_command as command
 
+    if not relay:
+        relay, ca = asking.facts(data, ca)
     command.run(
         command.Options(
             port=port,

@@ -91,7 +91,7 @@ class _Job:
             register_s=options.timeout_s,
             progress=self.say,
         )
-        if self._admin is not None and result.registered:
+        if self._admin is not None:
             for open_id in plan.users:
                 self._admin.authorise(open_id, result.model_id, result.sn)
         return result

@@ -7,6 +7,7 @@ from callboard.config import Config
 from callboard.errors import StorageError
 from callboard.flash.devices import RamFlash
 from callboard.voip.registration import KEY_NAME
+from support.covers import covers
 
 OLD = {
     "relay_url": "https://old.example:8443",
@@ -95,6 +96,7 @@ def test_one_of_them_moves_to_the_other_sector():
     assert max(counts) > min(counts)
 
 
+@covers("V-22")
 @pytest.mark.parametrize("changes", CHANGES)
 @pytest.mark.parametrize("share", [0, 2, 3])
 def test_the_old_configuration_or_the_new_one(changes, share):

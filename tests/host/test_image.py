@@ -165,11 +165,13 @@ def test_the_key_store_gets_the_last_8_kb(images, board):
     rows = partitions.read(image.parts[0x8000])
     system, keys = partitions.find(rows, "vfs"), partitions.find(rows, "keystore")
     assert keys.end == image.board.flash_bytes and keys.size == 8192
-    assert system.offset == 0x200000 and system.end == keys.offset
+    log = partitions.find(rows, "log")
+    assert log.end == keys.offset and log.size == 4 * 4096
+    assert system.offset == 0x200000 and system.end == log.offset
     assert [row.name for row in rows[:3]] == ["nvs", "phy_init", "factory"]
     assert image.key_sectors == (keys.offset, keys.offset + 4096)
-    # What is written ends before the keys, and the Wi-Fi's own data is left alone.
-    assert all(at + len(part) <= keys.offset for at, part in image.parts.items())
+    # What is written ends before the log and the keys, and the Wi-Fi's own data is left alone.
+    assert all(at + len(part) <= log.offset for at, part in image.parts.items())
     assert not any(0x9000 <= at < 0x10000 for at in image.parts)
 
 
@@ -185,7 +187,7 @@ def test_the_table_has_the_md5_row_that_the_boot_loader_checks():
 def test_a_firmware_without_a_file_system_gets_one_of_what_is_left(tmp_path):
     image = make(tmp_path, "ESP32_GENERIC", rows=firmwares.STOCK_ROWS, version="1.26.1").image
     system = partitions.find(partitions.read(image.parts[0x8000]), "vfs")
-    assert (system.offset, system.end) == (0x200000, (4 << 20) - 8192)
+    assert (system.offset, system.end) == (0x200000, (4 << 20) - 8192 - 16384)
     assert inspect.read(image.file(), "it").image.facts["micropython"] == "1.26.1"
 
 
@@ -201,7 +203,7 @@ def test_an_ota_firmware_keeps_its_partitions_and_says_which_application_starts(
     assert image.parts[0xD000] == b"\xff" * 0x2000
     assert 0x10000 in image.parts and 0x190000 not in image.parts
     found = partitions.read(image.parts[0x8000])
-    assert [row.name for row in found] == [*(row.name for row in rows), "keystore"]
+    assert [row.name for row in found] == [*(row.name for row in rows), "log", "keystore"]
 
 
 def test_a_file_system_that_is_too_small_is_refused(tmp_path):

@@ -1,16 +1,21 @@
 """A board that does not answer: what to do is said, by what comes over the line, and in time."""
 
+import inspect
+import re
 import time
 
 import pytest
 
+import callboard
+from callboard import selftest
 from callboard.port import CLOCK
 from callboard.serial import framing
 from callboard.serial.channel import BOARD, Channel
 from callboard_host import errors
-from callboard_host.serial_line import shell
+from callboard_host.serial_line import doctor, shell
 from callboard_host.serial_line.link import BoardSilent, SerialLink
 from callboard_host.serial_line.port import PortFailed
+from support.covers import covers
 
 
 class Line:
@@ -134,3 +139,45 @@ def test_knocking_at_a_port_that_goes_away(monkeypatch):
     monkeypatch.setattr(shell, "SerialPort", lambda url: Gone())
     with pytest.raises(PortFailed):
         shell.knock("/dev/test", 1)
+
+
+class Told:
+    """A link to a board whose answers are written down."""
+
+    repeated = 0
+
+    def __init__(self, tests, **status):
+        self.decoder = framing.Decoder(framing.Handler())
+        self._answers = {
+            "hello": {
+                "board": "TEST",
+                "sn": "SN1",
+                "firmware": callboard.__version__,
+                "protocol": 1,
+            },
+            "status": {"missing": [], "lines_lost": 0, "registered": True, **status},
+            "self_test": {"tests": tests},
+        }
+
+    def wait_for_board(self, timeout_s):
+        pass
+
+    def request(self, method, timeout_s=0):
+        return self._answers[method]
+
+
+@covers("V-01")
+def test_the_doctor_has_advice_for_every_part():
+    names = re.findall(r'\("([a-z -]+)", self\._', inspect.getsource(selftest.SelfTest.run))
+    assert len(names) == 10
+    fine = doctor.examine(Told([{"name": n, "ok": True, "says": "fine"} for n in names]), "tty")
+    assert fine.ok and not any(finding.advice for finding in fine.findings)
+    assert doctor.lines(fine)[-1] == ("head", "nothing is wrong")
+    tests = [{"name": name, "ok": False, "says": "broken"} for name in names]
+    status = {"missing": ["sn"], "lines_lost": 3, "registered": False, "reset": "brown-out"}
+    bad = doctor.examine(Told(tests, **status), "tty")
+    wrong = [finding for finding in bad.findings if not finding.ok]
+    assert {finding.name for finding in wrong} >= {*names, "last start", "provisioned", "log"}
+    assert len({finding.advice for finding in wrong}) == len(wrong)  # each has its own
+    assert not any(finding.advice.startswith("see `callboard log`") for finding in wrong)
+    assert doctor.lines(bad)[-1][1] == f"{len(wrong)} things are wrong"

@@ -94,7 +94,12 @@ def test_a_board_is_registered_and_calls(tmp_path, relay):
             with SerialPort(virtual.path) as port:
                 port.write(b"button press\n")
             phone.wait_line('"answered"')
-            time.sleep(1)
+            kept = tmp_path / "board" / "flash.log"
+            written = kept.stat().st_mtime_ns
+            with SerialPort(virtual.path) as port:
+                port.write(b"nonsense that is logged\n")
+            time.sleep(2.5)
+            assert kept.stat().st_mtime_ns == written  # no flash is touched in a call
             command = ["connect", virtual.path, "resume", "exec", "print('in', 6 * 7)"]
             done = subprocess.run(
                 [sys.executable, "-m", "mpremote", *command],
@@ -104,6 +109,7 @@ def test_a_board_is_registered_and_calls(tmp_path, relay):
             )
             assert done.returncode == 0 and "in 42" in done.stdout, done.stderr
             assert "hung_up_by_caller" in phone.wait_line('"ended"')
+        assert b"not a command: nonsense" in kept.read_bytes()
 
 
 def test_another_ca_and_a_refused_ticket_are_explained(tmp_path, relay):

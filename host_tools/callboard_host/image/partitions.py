@@ -20,6 +20,8 @@ _MAGIC, _MD5 = 0x50AA, 0xEBEB
 _BLANK = b"\xff" * _ROW.size
 KEY_STORE = "keystore"
 KEY_STORE_BYTES = 2 * SECTOR
+LOG = "log"  # firmware/callboard/flash/log_ring.py
+LOG_BYTES = 4 * SECTOR
 FILE_SYSTEM = "vfs"
 _APP_START = 0x10000
 
@@ -96,7 +98,8 @@ def find(rows: list[Partition], name: str) -> Partition | None:
 
 
 def ours(rows: list[Partition], flash_bytes: int) -> list[Partition]:
-    """The firmware's table with the key store in the last 8 KB and the file system before it.
+    """The firmware's table with the key store in the last 8 KB, the log before it, and the file
+    system before that.
 
     The firmware's other partitions stay. Where it has no file system (MicroPython 1.26 takes what
     is left), it gets all that is left. Raises BadInput when the flash is too small for it.
@@ -112,12 +115,13 @@ def ours(rows: list[Partition], flash_bytes: int) -> list[Partition]:
     key_store = Partition(
         KEY_STORE, DATA, _UNDEFINED, flash_bytes - KEY_STORE_BYTES, KEY_STORE_BYTES
     )
-    others = [row for row in rows if row.name != FILE_SYSTEM]
+    log = Partition(LOG, DATA, _UNDEFINED, key_store.offset - LOG_BYTES, LOG_BYTES)
+    others = [row for row in rows if row.name not in (FILE_SYSTEM, LOG)]
     system = find(rows, FILE_SYSTEM)
     if system is None:
         start = max(row.end for row in others)
         system = Partition(FILE_SYSTEM, DATA, _FAT, start, flash_bytes - start)
-    system = replace(system, size=min(system.end, key_store.offset) - system.offset)
-    if system.size < 64 * SECTOR or any(row.end > key_store.offset for row in others):
-        raise BadInput("the firmware leaves no room in the flash for a file system and keys")
-    return [*others, system, key_store]
+    system = replace(system, size=min(system.end, log.offset) - system.offset)
+    if system.size < 64 * SECTOR or any(row.end > log.offset for row in others):
+        raise BadInput("the firmware leaves no room in the flash for a file system, log and keys")
+    return [*others, system, log, key_store]

@@ -187,8 +187,8 @@ class Counts:
 class Capture(framing.Handler):
     """Reads one port until told to stop; opens it again when it went away.
 
-    `open_port()` opens it, as SerialPort does; `sinks` get what `keep` lets pass. `silent_s`:
-    while it cannot be opened, it is tried again after 0.1 s, later every 2 s.
+    `open_port()` opens it, as SerialPort does; `sinks` get what `keep` lets pass. While it cannot
+    be opened, it is tried again after 0.1 s, later every 2 s.
     """
 
     def __init__(

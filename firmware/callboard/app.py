@@ -27,6 +27,7 @@ REFUSED_MS = 60000  # after the relay did not accept our key
 IDLE_MS = 2000  # how often to look whether there is time for the flash
 RESTART = 85  # exit status: the board is to be started again
 BOOT_COLLECT = 8192  # bytes: what loads now stays, and must not be scattered among garbage
+_RELAY_BUSY = (codes.SERVER, codes.TIMEOUT, codes.RPC_OVERLOADED)  # and not the ticket refused
 _EVENT_OF_STATE = {
     calls.CALLING: "calling",
     calls.RINGING: "ringing",
@@ -241,6 +242,8 @@ class App:
             await self._client.register(ticket)
             self._emit("registered")
         except (NotRegistered, RemoteError) as error:
+            if error.code in _RELAY_BUSY:
+                raise  # the ticket is as good as before: it is tried again
             self._failed(error)  # the same ticket would be refused again
             self._log.error("it needs a (new) ticket")
         self._config.change({"ticket": None})

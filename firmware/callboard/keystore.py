@@ -7,9 +7,9 @@
 
 Names of 1 to 15 printable ASCII characters, values of 0 to 1024 bytes. Everything that changes
 something is durable when it returns; power that fails meanwhile leaves the old or the new
-contents. The work is done by native/keystore, without which there is no key store: it is on every
-board that has flash for one. Only maintain() erases, as long as it is called when the board is
-idle, so that no put waits for that.
+contents. Only maintain() erases, as long as it is called whenever the board is idle: so no put
+waits for that. The work is done by native/keystore; where that is not installed there is no key
+store, because a second implementation would have to be proven, too.
 """
 
 from array import array

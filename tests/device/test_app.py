@@ -8,7 +8,7 @@ from voip_bench import media, rtp_packet
 
 from callboard import codes, native
 from callboard.app import IDLE_MS, RESTART, App
-from callboard.errors import InvalidArgument
+from callboard.errors import InvalidArgument, NetworkError
 from callboard.flash import SECTOR
 from callboard.flash.devices import RamFlash
 from callboard.flash.log_ring import LogRing
@@ -351,6 +351,32 @@ async def test_bad_ticket_is_said_once_and_never_used_again():
     await rig.clock.run(120000)
     assert rig.fields("error") == [{"code": -10008, "message": "the ticket has expired"}]
     assert tickets == ["ticket-1"] and rig.relay.attempts == 0
+    assert await rig.off() == 0
+
+
+# covers: V-15
+async def test_a_ticket_outlives_a_relay_that_fails():
+    answers = [
+        Answer(502, None),  # of a proxy
+        Answer(500, {"error": {"code": codes.SERVER, "message": "the relay failed"}}),
+        Answer(429, {"error": {"code": codes.RPC_OVERLOADED, "message": "wait a little"}}),
+        NetworkError("the line was cut"),
+        Answer(200, {"device_key": "00" * 32}),
+    ]
+    asked = []
+
+    async def post(url, **options):
+        asked.append((options["json"]["ticket"], options["json"]["nonce"]))
+        answer = answers[len(asked) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    rig = Rig(registered=False, post=post)
+    rig.task = asyncio.create_task(rig.app.main())
+    await rig.clock.run(120000)
+    assert len(asked) == len(answers) and len(set(asked)) == 1
+    assert rig.hardware.store.get(KEY_NAME) == bytes(32) and rig.names()[-1] == "online"
     assert await rig.off() == 0
 
 

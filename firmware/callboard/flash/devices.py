@@ -32,7 +32,8 @@ class FileFlash:
                     raise
                 found = self._create()
             if found != size:
-                raise StorageError("%s has %d bytes, not %d" % (path, found, size))
+                text = "%s has %d bytes, not %d: delete it to begin anew"
+                raise StorageError(text % (path, found, size))
             self._file = open(path, "r+b")
         except OSError as error:
             raise StorageError("cannot open the flash file %s: %s" % (path, error))

@@ -103,7 +103,8 @@ def lines(report: Report) -> list[tuple[str, str]]:
         if finding.advice:
             found.append(("advice", f"      {finding.advice}"))
     wrong = sum(not finding.ok for finding in report.findings)
-    found.append(("head", f"{wrong} things are wrong" if wrong else "nothing is wrong"))
+    verdict = {0: "nothing is wrong", 1: "one thing is wrong"}
+    found.append(("head", verdict.get(wrong, f"{wrong} things are wrong")))
     return found
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from callboard_host import events, paths
+from callboard_host import events, paths, typed
 from callboard_host.errors import BadInput, Interrupted, ProgramFailed
 from callboard_host.process import Child
 from callboard_host.sound_files import check_files
@@ -159,11 +159,7 @@ def _print_event(event: dict[str, Any]) -> None:
 
 async def _type_lines(board: Child) -> None:
     """Give our standard input to the board, line by line; an empty line presses the button."""
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while line := await reader.readline():
-        words = line.decode("utf-8", "replace").strip()
+    async for words in typed.lines():
         if words:
             await board.write_line(words)
         else:

@@ -6,7 +6,6 @@ phone of `callboard phone`. The exit status tells what became of the call.
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from callboard import codes
 from callboard.errors import RemoteError
 from callboard_host import board as boards
 from callboard_host import events as event_lines
-from callboard_host import phone_command
+from callboard_host import phone_command, typed
 from callboard_host.board import BoardConfig
 from callboard_host.errors import CallFailed, Interrupted
 from callboard_host.events import Event
@@ -33,7 +32,6 @@ _WORDS = {
     "answered": "talking",
     "audio_first": "hearing the other end",
     "ended": "the call has ended: {reason}",
-    "error": "error {code}: {message}",
 }
 
 
@@ -140,9 +138,5 @@ def _show_words(event: Event) -> None:
 
 async def _press_when_typed(board: Child) -> None:
     """Enter hangs up."""
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    with contextlib.suppress(OSError, ValueError):
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        while await reader.readline():
-            await boards.press(board)
+    async for _ in typed.lines():
+        await boards.press(board)

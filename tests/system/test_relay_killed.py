@@ -11,6 +11,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from websockets.exceptions import WebSocketException
 
 from callboard_host.relay.admin_client import AdminClient
 from callboard_host.relay.store import Store
@@ -84,7 +85,7 @@ class Worker:
                 count += 1
                 try:
                     await self._one(admin, http, f"{self._name}-{serial}-{count}")
-                except (aiohttp.ClientError, OSError):
+                except (aiohttp.ClientError, WebSocketException, OSError):
                     return
                 except Exception as error:
                     if "cannot be reached" in str(error):
@@ -101,10 +102,13 @@ class Worker:
             token = (await response.json())["user_token"]
         open_id = invited["open_id"]
         ledger.users[open_id] = (token, client)
-        for _ in range(3):
+        for way in range(4):
             other = self._random.choice(list(ledger.keys))
             pair = (open_id, other)
-            if self._random.random() < 0.5:
+            if way == 0:
+                phone = self._authorise_on_the_phone(token, client, other)
+                await self._set(ledger.authorised, pair, True, phone)
+            elif self._random.random() < 0.5:
                 await self._set(ledger.bound, pair, True, admin.bind(open_id, MODEL, other))
             else:
                 ledger.bound.pop(pair, None)  # this binds, too
@@ -115,8 +119,21 @@ class Worker:
         if mine and self._random.random() < 0.5:
             revoke = admin.revoke(open_id, MODEL, mine[0][1])
             await self._set(ledger.authorised, mine[0], False, revoke)
+        if mine and ledger.bound.get(mine[0]):
             unbind = admin.unbind(open_id, MODEL, mine[0][1])
             await self._set(ledger.bound, mine[0], False, unbind)
+
+    async def _authorise_on_the_phone(self, token, client, sn):
+        """As the user does. Raises ConnectionError when the relay dies meanwhile."""
+        phone = SignallingClient(self._relay.url, "user", {"token": token, "client": client})
+        await phone.connect()
+        asking = asyncio.ensure_future(phone.request("device.authorise", model_id=MODEL, sn=sn))
+        await asyncio.wait({asking, phone._reader}, return_when=asyncio.FIRST_COMPLETED)
+        if not asking.done():
+            asking.cancel()
+            raise ConnectionError("the relay is gone")
+        asking.result()
+        await phone.close()
 
     async def register(self, admin, http, sn):
         ticket = (await admin.ticket(MODEL, sn))["ticket"]

@@ -12,6 +12,7 @@ NOT_REGISTERED = 7
 SERVER = 8  # WXERROR_INTERNAL: the relay failed
 AVT_FAILED = -30001  # IV_ERR_AVT_FAILED
 AVT_WRONG_ORDER = -30002  # IV_ERR_AVT_INPUT_PARAM_INVAILD [sic]: "init failed / not initialised"
+AVT_INPUT_PARAM_INVAILD = AVT_INPUT_PARAM_INVALID = AVT_WRONG_ORDER  # as spelt, and as meant
 AVT_BUSY = -30003  # IV_ERR_AVT_REQ_CHN_BUSY
 
 # Registration and init (000 §3)
@@ -94,6 +95,12 @@ OFFLINE_NETWORK = 1
 OFFLINE_KICKED = 2
 OFFLINE_AUTH = 3
 
+# iv_avt_download_status_e
+DOWNLOAD_REQUEST = 0
+DOWNLOAD_CHUNK = 1
+DOWNLOAD_DONE = 2
+DOWNLOAD_ABORT = 3
+
 # call_type (roomType of the mini program)
 CALL_TYPE_VIDEO = 1
 CALL_TYPE_AUDIO = 2
@@ -124,3 +131,17 @@ END_REASONS = (
     END_BUSY,
     END_TIMEOUT,
 )
+
+# The same as the server SDK's session status, with its states that are no ends (spec 05)
+SESSION_IDLE = 0
+SESSION_CALLING = 1
+SESSION_TALKING = 2
+SESSION_STATUS = {
+    END_REJECTED: 3,
+    END_CANCELLED: 4,
+    END_HUNG_UP_BY_CALLER: 5,
+    END_HUNG_UP_BY_CALLEE: 6,
+    END_ABORTED: 7,
+    END_BUSY: 8,
+    END_TIMEOUT: 9,
+}

@@ -5,6 +5,7 @@ CallboardError                  anything callboard refuses or cannot do
 ├── WrongOrder                  called before what must come first (IV_ERR_AVT_INPUT_PARAM_INVAILD)
 ├── Busy                        a call rings or runs already (IV_ERR_AVT_REQ_CHN_BUSY)
 ├── NotRegistered               the device has no key yet
+├── MissingEquipment            the device lacks HTTPS, storage or audio
 ├── StorageError                the key store cannot read or write
 ├── NativeError                 a native module's file is damaged, or of another CPU or release
 ├── RemoteError                 the relay answered with an error; its code and sentence
@@ -53,6 +54,12 @@ class NotRegistered(CallboardError):
     """The device holds no key: register it with a ticket first."""
 
     default_code = codes.NOT_REGISTERED
+
+
+class MissingEquipment(CallboardError):
+    """The device lacks what every device needs; the sentence says what."""
+
+    default_code = codes.NOT_INITIALISED
 
 
 class StorageError(CallboardError):

@@ -110,6 +110,11 @@ class Av:
         return self.codecs + ((VIDEO,) if self._shown is not None else ())
 
     @property
+    def devices(self):
+        """(microphone, speaker); None for each without them."""
+        return self._microphone, self._speaker
+
+    @property
     def mute(self):
         """True while the far end hears nothing of this one, also in the calls to come."""
         return self._mute

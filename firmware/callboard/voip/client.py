@@ -23,6 +23,7 @@ from ..errors import NotRegistered, WrongOrder
 from ..net.url import parse
 from ..rooms import Rooms
 from . import call as calls
+from . import equipment
 from .av import Av
 from .call_params import add_texts, call_params
 from .callbacks import DEVICE_CALLBACKS, listen
@@ -198,13 +199,15 @@ class Client:
         """Fourth step: check the identity, authenticate if registered.
 
         `flavour` codes.FLAVOUR_*; `store` an open key store (callboard.keystore); `device_id` the
-        serial number. Raises InvalidArgument (9800001, 9800002, 9800003, 1), StorageError,
-        RemoteError 6 when the relay refuses the key, TimedOut; the level is unchanged then.
+        serial number. Raises InvalidArgument (9800001, 9800002, 9800003, 1), MissingEquipment,
+        StorageError, RemoteError 6 when the relay refuses the key, TimedOut; the level is
+        unchanged then.
         """
         self._steps.check("init_voip")
         identity = Identity(flavour, model_id, device_id, wxa_appid)
         url, tls = self._config["relay_url"], self._config.get("tls")
         url = url[:-1] if url.endswith("/") else url
+        equipment.check(url, tls, self._tools["connect"], store, self._av.devices)
         self._identity = identity
         self._registration = Registration(store, self._post, url, tls, self._random)
         if self._registration.is_registered():

@@ -154,6 +154,16 @@ async def wait_for_ms(awaitable, ms):
         raise TimedOut("no answer within %d ms" % ms)
 
 
+def stepwise_loop():
+    """run(coro): runs the event loop until `coro` is done and gives its result.
+
+    Other tasks stay where they are, and go on with the next run().
+    """
+    if micropython is not None:
+        return asyncio.get_event_loop().run_until_complete
+    return asyncio.new_event_loop().run_until_complete
+
+
 try:
     from asyncio import ThreadSafeFlag
 except ImportError:

@@ -1,9 +1,12 @@
 """What is shipped of the firmware: the lists for mip and for freezing name every file."""
 
 import json
+import re
 from pathlib import Path
 
 import callboard
+from callboard.voip.callbacks import AvCallbacks, DeviceCallbacks
+from callboard.voip.client import Client
 
 FIRMWARE = Path(callboard.__file__).parents[1]
 
@@ -50,3 +53,29 @@ def test_every_module_says_what_it_does_first():
     for name in sorted(package_files()):
         first = (FIRMWARE / name).read_text(encoding="utf-8").split("\n", 1)[0]
         assert first.startswith('"""') and len(first) > 20, f"{name}: {first}"
+
+
+# Every function and callback of document 000 §3, and what its prose names besides.
+DOCUMENTED = """
+initIvSystem exitIvSys initIvDm exitIvDm initIvAvt exitIvAvt initWxCloudVoip exitWxCloudVoip
+isAvtVoipRegistered registerAvtVoip doWxCloudVoipCall doWxCloudVoipHangUp isWxCloudVoipBusy
+sendMsgNotice sendFinishStream sendVideoData sendAudioData getSendStreamStatus getSendStreamBuf
+iv_sys_get_time FEATURE_DM_CONFIG_USE_MQTT
+onOnline onOffline onModuleStatus onGetAvEncInfo onStartRealPlay onStopRealPlay
+onStartRecvAudioStream onStartRecvVideoStream onStopRecvStream onRecvStream onNotify onRecvCommand
+onDownloadFile onGetPeerOuterNet
+"""
+
+
+def test_the_readme_maps_every_name_of_the_document_to_one_that_exists():
+    rows = [
+        [cell.strip() for cell in line.strip("|").split(" | ")]
+        for line in (FIRMWARE / "README.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| ")
+    ]
+    mapped = {name: row[1] for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    assert [name for name in DOCUMENTED.split() if name not in mapped] == []
+    ours = set(dir(Client)) | set(dir(DeviceCallbacks)) | set(dir(AvCallbacks))
+    for name in DOCUMENTED.split():
+        called = re.findall(r"(\w+)\(", mapped[name])
+        assert set(called) <= ours, (name, called)

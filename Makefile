@@ -54,7 +54,7 @@ endif
 
 help: ## list the targets
 	@echo "callboard: make TARGET"
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 	@echo "Variables: PYTHON=micropython|cpython  BITS=64|32  CODEC=auto|opus|opus-8k|pcmu  DIRECTION=board|phone  SPEECH=file.wav"
 	@echo "           ARGS=...  JOBS=$(JOBS)"
 	@echo "           MICROPYTHON_DIR=  MBEDTLS_DIR=  OPUS_DIR=  (your own source trees)"
@@ -153,6 +153,7 @@ $(STAMPS)/xtensa: $(wildcard host_tools/toolchain/xtensa/*.[cm]*) | $(STAMPS)/pa
 	@mkdir -p $(@D) && touch $@
 
 include native/natmods.mk
+include tests/native/cpus/cpus.mk
 
 # --- a call -------------------------------------------------------------------------------------
 
@@ -178,7 +179,7 @@ bench-keystore: $(STAMPS)/venv-test $(STAMPS)/packages-arm ## the key store besi
 
 PYTEST := $(BIN)/python -m pytest
 
-test: setup $(STAMPS)/packages-peers $(STAMPS)/improv ## everything CI runs: lint, types, all tests, coverage of the specification
+test: setup cpus $(STAMPS)/packages-peers $(STAMPS)/improv ## everything CI runs: lint, types, all tests, coverage of the specification
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(PYTEST) --spec-coverage $(ARGS)
@@ -204,7 +205,7 @@ typecheck: $(STAMPS)/venv-test ## mypy on the host tools
 
 clean: ## remove what was built here, keep what was fetched
 	rm -rf build/call build/natmods build/micropython build/bin build/lib* build/temp* build/bdist* \
-	  build/cache .mpy_ld_cache build/*.json build/*.log $(STAMPS)/native native/host/callboard_native/*.so
+	  build/cpus build/xtensa $(STAMPS)/xtensa build/cache .mpy_ld_cache build/*.json build/*.log $(STAMPS)/native native/host/callboard_native/*.so
 
 distclean: ## remove build/ altogether
 	rm -rf build .mpy_ld_cache native/host/callboard_native/*.so

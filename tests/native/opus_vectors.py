@@ -1,10 +1,11 @@
 """Encode and decode given PCM in many configurations and print hashes; runs on every Python.
 
-    micropython tests/native/opus_vectors.py FOLDER [DUMP_FOLDER]
+    micropython tests/native/opus_vectors.py FOLDER [DUMP_FOLDER] [FRAMES]
 
 FOLDER holds speech_<rate>_<channels>.raw (int16). Prints one JSON object per configuration: what
 the packets and the decoded samples hash to, and what was seen on the way. With DUMP_FOLDER the
-packets are written there too (each after its length, 16 bits little-endian), and the decoded PCM.
+packets are written there too (each after its length, 16 bits little-endian), and the decoded PCM;
+"" is none. FRAMES: only so many of each, for the emulated CPUs.
 """
 
 import binascii
@@ -55,13 +56,13 @@ def lost(k):
 class Run:
     """One configuration: encodes frame by frame and decodes what arrives."""
 
-    def __init__(self, row, folder):
+    def __init__(self, row, folder, frames=0):
         (self.name, self.rate, self.channels, ms, application, bitrate) = row[:6]
         (complexity, fec, loss, dtx, self.out_rate, self.event) = row[6:]
         self.n = self.rate * ms // 1000
         self.out_n = self.out_rate * ms // 1000
         with open(f"{folder}/speech_{self.rate}_{self.channels}.raw", "rb") as file:
-            self.pcm = array("h", file.read())
+            self.pcm = array("h", file.read(2 * self.channels * self.n * frames or -1))
         self.encoder = bytearray(opus.encoder_size(self.channels))
         self.decoder = bytearray(opus.decoder_size(self.out_channels()))
         self.scratch = bytearray(
@@ -154,11 +155,11 @@ class Dump:
         self.pcm.close()
 
 
-def main(folder, dump_folder=None):
+def main(folder, dump_folder="", frames="0"):
     print(json.dumps({"implementation": opus.IMPLEMENTATION}))
     for row in CONFIGURATIONS:
         dump = Dump(dump_folder, row[0]) if dump_folder else None
-        print(json.dumps(Run(row, folder).run(dump)))
+        print(json.dumps(Run(row, folder, int(frames)).run(dump)))
         if dump:
             dump.close()
 

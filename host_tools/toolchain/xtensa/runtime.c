@@ -103,3 +103,17 @@ int64_t __ashrdi3(int64_t a, int n) {
     return (int64_t)v.all;
 }
 #endif
+
+#ifdef L_udivdi3
+uint64_t __udivdi3(uint64_t a, uint64_t b) {
+    uint64_t quotient = 0, rest = 0;
+    for (int bit = 63; bit >= 0; bit--) {
+        rest = rest << 1 | (a >> bit & 1);
+        if (rest >= b) {
+            rest -= b;
+            quotient |= 1ull << bit;
+        }
+    }
+    return quotient;
+}
+#endif

@@ -13,7 +13,7 @@ include $(HERE)/flags.mk
 
 CORE := $(or $(XTENSA_CORE_DIR),build/src/xtensa-core)/target/xtensa/core-de233_fpu
 HEADERS := $(or $(XTENSA_HEADERS_DIR),build/src/xtensa-headers)/include
-FUNCTIONS := udivsi3 umodsi3 divsi3 modsi3 umulsidi3 muldi3 ashldi3 lshrdi3 ashrdi3
+FUNCTIONS := udivsi3 umodsi3 divsi3 modsi3 umulsidi3 muldi3 ashldi3 lshrdi3 ashrdi3 udivdi3
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

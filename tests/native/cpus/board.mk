@@ -1,0 +1,5 @@
+# What the emulated boards share; included by each board's mpconfigboard.mk.
+CPUS_DIR := $(BOARD_DIR)/..
+CFLAGS += -DMP_CONFIGFILE='<$(CPUS_DIR)/mpconfig.h>' -DMICROPY_CPU_CLOCK_FILE='<$(CPUS_DIR)/modtime.h>'
+LDFLAGS += -Wl,--wrap=uart_init
+SRC_C += $(CPUS_DIR)/clock.c shared/timeutils/timeutils.c

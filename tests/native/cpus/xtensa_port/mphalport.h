@@ -1,0 +1,2 @@
+/* Nothing beyond py/mphal.h, which wants this. */
+#include <stddef.h>

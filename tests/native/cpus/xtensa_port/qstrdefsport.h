@@ -1,0 +1,1 @@
+// No names of this port's own.

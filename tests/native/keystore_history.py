@@ -7,8 +7,7 @@ The calls are drawn by lot, always the same ones: puts, deletes, transactions, a
 maintenance and reopening, until the log has been swapped twice. Every few program operations, and
 each erase, is also done half on a copy of the flash, which must then hold what the store held
 before or after the call, and go on to work. `flash_sha256` covers the flash after every call: it
-must be the same on every CPU. keystore/prove.c does this in C with every way of cutting; core is a module
-`callboard_keystore` (native/keystore/keystore.h).
+must be the same on every CPU. keystore/prove.c does this in C with every way of cutting.
 """
 
 import hashlib
@@ -129,13 +128,11 @@ class History:
 
     def value(self):
         kind = self.lots.below(12)
-        n = (
-            0
-            if kind == 0
-            else 200 + self.lots.below(200)
-            if kind == 1
-            else 16 + self.lots.below(49)
-        )
+        n = 0
+        if kind == 1:
+            n = 200 + self.lots.below(200)
+        elif kind > 1:
+            n = 16 + self.lots.below(49)
         return bytes([0xFF if kind == 2 else self.lots.below(256) for _ in range(n)])
 
     def cut(self, at, buf):

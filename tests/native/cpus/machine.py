@@ -21,7 +21,7 @@ from mpremote.romfs import VfsRomWriter
 HERE = Path(__file__).parent
 TOP = HERE.parents[2]
 BUILD = TOP / "build" / "cpus"
-TIMEOUT_S = 240
+TIMEOUT_S = 500
 
 
 class GuestFailed(Exception):

@@ -1,13 +1,14 @@
 """The places that the key store can live in: a file, block devices, pin files in a littlefs."""
 
 import os
+import sys
 
 from flash_rig import contents
 
 from callboard import keystore
 from callboard.errors import StorageError
 from callboard.flash import SECTOR, SIZE, pin_files
-from callboard.flash.block import BlockFlash
+from callboard.flash.block import BlockFlash, esp32_partition, rp2_sectors
 from callboard.flash.devices import FileFlash, in_memory
 from support import SkipTest, raises
 
@@ -125,6 +126,58 @@ def test_block_devices_that_cannot_be_used():
     assert "needs 8192 bytes" in raises(StorageError, keystore.open, small).message
     device.ioctl = lambda op, arg: 512
     raises(StorageError, BlockFlash, device)
+
+
+class FakeModule:
+    """A module of a board's MicroPython, while a `with` lasts."""
+
+    def __init__(self, name, **members):
+        self._name = name
+        for member in members:
+            setattr(self, member, members[member])
+
+    def __enter__(self):
+        sys.modules[self._name] = self
+
+    def __exit__(self, kind, value, trace):
+        del sys.modules[self._name]
+        return False
+
+
+def test_esp32_partition():
+    class Partition(Blocks):
+        TYPE_DATA = 1
+        found = {}
+
+        def __init__(self, encrypted):
+            super().__init__(1, False)
+            self._encrypted = encrypted
+
+        @classmethod
+        def find(cls, type, label):
+            assert type == cls.TYPE_DATA
+            return cls.found.get(label, [])
+
+        def info(self):
+            return (1, 6, 0x9000, 8192, "keystore", self._encrypted)
+
+    Partition.found = {"keystore": [Partition(False)], "secret": [Partition(True)]}
+    with FakeModule("esp32", Partition=Partition):
+        store = keystore.open(esp32_partition())
+        store.put("a", b"1" * 100)
+        assert keystore.open(esp32_partition("keystore")).get("a") == b"1" * 100
+        assert "encrypted" in raises(StorageError, esp32_partition, "secret").message
+        assert "no partition" in raises(StorageError, esp32_partition, "other").message
+
+
+def test_rp2_sectors():
+    disk = Blocks(256, False)
+    with FakeModule("rp2", Flash=lambda: disk):
+        store = keystore.open(rp2_sectors(2))
+        store.put("a", b"1" * 100)
+        assert keystore.open(rp2_sectors(2)).get("a") == b"1" * 100
+        assert disk.data[: 2 * SECTOR] == bytes(2 * SECTOR)  # what its file system has
+        raises(StorageError, rp2_sectors, 3)  # beyond the flash
 
 
 class Disk:

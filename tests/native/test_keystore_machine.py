@@ -13,6 +13,7 @@ from keystore.sim import KS, UNITS, Nor, Store, record_size
 from support.soak import times
 
 OPERATIONS = times(3000, 200_000)
+AT_ONCE = 20_000  # calls: hypothesis remembers all that it has tried
 STEPS = 60
 names = st.sampled_from([b"a", b"bb", b"key3", b"key4", b"some-longer-key", b"x" * 15])
 values = st.one_of(
@@ -134,14 +135,16 @@ class KeyStoreMachine(RuleBasedStateMachine):
 @pytest.mark.timeout(60 + OPERATIONS // 50)
 def test_any_sequence_of_calls():
     machine = KeyStoreMachine.TestCase
+    at_once = min(OPERATIONS, AT_ONCE)
     machine.settings = settings(
-        max_examples=OPERATIONS // (STEPS // 2) + 1,
+        max_examples=at_once // (STEPS // 2) + 1,
         stateful_step_count=STEPS,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         database=None,
     )
-    machine("runTest").runTest()
+    for _ in range(OPERATIONS // at_once):
+        machine("runTest").runTest()
     note(**{"machine_" + name: number for name, number in done.items()})
     assert done["operations"] >= OPERATIONS
     assert done["cuts"] > OPERATIONS // 100 and done["swaps"] > OPERATIONS // 100

@@ -192,7 +192,7 @@ soak: setup ## the long forms of the tests that have one; takes hours
 
 # Goes on where the last run ended: what it found is kept in build/fuzz/. FUZZ_SECONDS=3600 for an hour.
 fuzz: $(STAMPS)/native $(STAMPS)/venv-test ## fuzz the C cores with sanitizers for a minute
-	@CALLBOARD_FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTEST) tests/native/test_opus_fuzz.py tests/native/test_sanitizers.py $(ARGS)
+	@CALLBOARD_FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTEST) tests/native/test_opus_fuzz.py tests/native/test_keystore_fuzz.py tests/native/test_sanitizers.py $(ARGS)
 
 spec-coverage: $(STAMPS)/venv-test ## rows of the feature table that the tests show: build/spec-coverage.json
 	@$(BIN)/python tests/spec_coverage.py

@@ -91,8 +91,13 @@ $(STAMPS)/packages-qemu: host_tools/toolchain/system_packages.sh | $(STAMPS)/pac
 	@HOST_PYTHON=$(HOST_PYTHON) $< qemu
 	@mkdir -p $(@D) && touch $@
 
+# libFuzzer, which learns what reaches new code; without it fuzzing is blind.
+$(STAMPS)/packages-fuzz: host_tools/toolchain/system_packages.sh | $(STAMPS)/packages-peers
+	@HOST_PYTHON=$(HOST_PYTHON) $< fuzz || echo "Fuzzing will be blind."
+	@mkdir -p $(@D) && touch $@
+
 # A browser's client for Wi-Fi provisioning; without npm its test is skipped.
-$(STAMPS)/improv: host_tools/toolchain/fetch_improv.sh | $(STAMPS)/packages-peers
+$(STAMPS)/improv: host_tools/toolchain/fetch_improv.sh | $(STAMPS)/packages-fuzz
 	@$< build/improv || echo "The test with a browser's Improv client will be skipped."
 	@mkdir -p $(@D) && touch $@
 
@@ -179,7 +184,7 @@ bench-keystore: $(STAMPS)/venv-test $(STAMPS)/packages-arm ## the key store besi
 
 PYTEST := $(BIN)/python -m pytest
 
-test: setup cpus $(STAMPS)/packages-peers $(STAMPS)/improv ## everything CI runs: lint, types, all tests, coverage of the specification
+test: setup cpus $(STAMPS)/packages-peers $(STAMPS)/packages-fuzz $(STAMPS)/improv ## everything CI runs: lint, types, all tests, coverage of the specification
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(PYTEST) --spec-coverage $(ARGS)
@@ -191,7 +196,7 @@ soak: setup ## the long forms of the tests that have one; takes hours
 	@CALLBOARD_SOAK=1 $(PYTEST) -m soak $(ARGS)
 
 # Goes on where the last run ended: what it found is kept in build/fuzz/. FUZZ_SECONDS=3600 for an hour.
-fuzz: $(STAMPS)/native $(STAMPS)/venv-test ## fuzz the C cores with sanitizers for a minute
+fuzz: $(STAMPS)/native $(STAMPS)/venv-test $(STAMPS)/packages-fuzz ## fuzz the C cores with sanitizers for a minute
 	@CALLBOARD_FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTEST) tests/native/test_opus_fuzz.py tests/native/test_keystore_fuzz.py tests/native/test_sanitizers.py $(ARGS)
 
 spec-coverage: $(STAMPS)/venv-test ## rows of the feature table that the tests show: build/spec-coverage.json

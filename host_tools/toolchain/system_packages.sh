@@ -3,7 +3,8 @@
 #
 #   system_packages.sh GROUP...     groups: base (everything else), bits32 (32-bit programs),
 #                                 peers (other Opus codecs, for the tests), node (for its tests),
-#                                 arm, riscv, xtensa (compilers of the boards' CPUs), qemu (emulators)
+#                                 arm, riscv, xtensa (compilers of the boards' CPUs), qemu (emulators),
+#                                 fuzz (clang's libFuzzer)
 #
 # What is missing is found by trying each thing, so a compiler or Python that came from elsewhere
 # counts. Installs with root or sudo and says so; otherwise says what to install and fails.
@@ -40,6 +41,9 @@ have() {
     qemu-system-misc) command -v qemu-system-riscv32 ;;
     qemu-user)    command -v qemu-xtensa ;;
     npm)          command -v npm ;;
+    clang)        command -v clang ;;
+    libclang-rt-dev) echo 'int LLVMFuzzerTestOneInput(void){return 0;}' | \
+      clang -fsanitize=fuzzer,address,undefined -xc - -o /dev/null ;;
     python3)      "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ;;
     python3-venv) "$python" -c 'import venv, ensurepip' ;;
     python3-dev)  "$python" -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")' ;;
@@ -56,8 +60,9 @@ packages_of() {
     arm)    echo gcc-arm-none-eabi libnewlib-arm-none-eabi ;;
     riscv)  echo gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf ;;
     xtensa) echo gcc-xtensa-lx106 picolibc-xtensa-lx106-elf ;;
+    fuzz)   echo clang libclang-rt-dev ;;
     qemu)   echo qemu-system-arm qemu-system-misc qemu-user ;;
-    *) echo "system_packages: unknown group $1 (base, bits32, peers, node, arm, riscv, xtensa, qemu)" >&2; exit 2 ;;
+    *) echo "system_packages: unknown group $1 (base, bits32, peers, node, arm, riscv, xtensa, qemu, fuzz)" >&2; exit 2 ;;
   esac
 }
 

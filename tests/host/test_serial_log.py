@@ -7,7 +7,7 @@ import pytest
 
 import callboard
 from callboard_host.errors import BadInput
-from callboard_host.serial_line import log, screen
+from callboard_host.serial_line import log, records, screen
 from callboard_host.serial_line.port import PortFailed
 
 LINES = (
@@ -50,7 +50,9 @@ def captured(data=LINES, step=7, **options):
     """The records of `data` that comes in pieces, and the counts."""
     kept = Kept()
     pieces = [data[at : at + step] for at in range(0, len(data), step)]
-    capture = log.Capture(lambda: Port(*pieces), [kept], log.Filter(**options), reconnect=False)
+    capture = log.Capture(
+        lambda: Port(*pieces), [kept], records.Filter(**options), reconnect=False
+    )
     with pytest.raises(PortFailed):
         capture.run()
     return kept.records, capture.counts
@@ -82,7 +84,7 @@ def test_filters():
     assert [record.text for record in shown if not record.note] == ["online"]
     for wrong in ({"level": "X"}, {"pattern": "("}):
         with pytest.raises(BadInput):
-            log.Filter(**wrong)
+            records.Filter(**wrong)
 
 
 def test_a_port_that_comes_back():
@@ -96,7 +98,7 @@ def test_a_port_that_comes_back():
         return ports.pop(0)
 
     kept = Kept()
-    counts = log.Capture(open_port, [kept], log.Filter()).run(lines=3)
+    counts = log.Capture(open_port, [kept], records.Filter()).run(lines=3)
     assert [r.text for r in kept.records if not r.note] == ["one", "tw", "three"]
     assert kept.records[1].cut and counts.disconnects == 1
     notes = [r.text for r in kept.records if r.note]
@@ -108,14 +110,14 @@ def test_a_port_that_never_was_is_an_error_at_once():
         raise PortFailed("there is no port")
 
     with pytest.raises(PortFailed):
-        log.Capture(open_port, [], log.Filter()).run(seconds=5)
+        log.Capture(open_port, [], records.Filter()).run(seconds=5)
 
 
 def test_a_file_turns_over_and_keeps_so_many(tmp_path):
     path = tmp_path / "board.log"
-    sink = log.FileSink(path, max_bytes=200, keep=2)
+    sink = records.FileSink(path, max_bytes=200, keep=2)
     for number in range(30):
-        sink.write(log.parse(b"I (%d) app: number" % number))
+        sink.write(records.parse(b"I (%d) app: number" % number))
     sink.close()
     files = sorted(each.name for each in tmp_path.iterdir())
     assert files == ["board.log", "board.log.1", "board.log.2"]
@@ -126,16 +128,16 @@ def test_a_file_turns_over_and_keeps_so_many(tmp_path):
 
 
 def test_a_file_without_old_ones_and_one_that_cannot_be(tmp_path):
-    sink = log.FileSink(tmp_path / "l", max_bytes=100, keep=0, as_json=True)
+    sink = records.FileSink(tmp_path / "l", max_bytes=100, keep=0, as_json=True)
     for number in range(9):
-        sink.write(log.parse(b"I (%d) app: number" % number))
+        sink.write(records.parse(b"I (%d) app: number" % number))
     sink.close()
     (only,) = tmp_path.iterdir()
     entry = json.loads(only.read_text().splitlines()[-1])
     assert (entry["level"], entry["module"], entry["text"]) == ("I", "app", "number")
     assert "cut" not in entry and entry["time"].startswith("20")
     with pytest.raises(BadInput):
-        log.FileSink(tmp_path / "no" / "l", 100, 0)
+        records.FileSink(tmp_path / "no" / "l", 100, 0)
 
 
 def test_the_screen(capsys, monkeypatch):
@@ -189,7 +191,7 @@ def test_a_traceback_is_joined_with_its_source():
     data = f"E (1) app: {text}\n".encode()
     (record,) = captured(data)[0]
     assert record.source == source and record.text == text
-    assert log.plain(record, False).splitlines()[1].strip() == source
+    assert records.plain(record, False).splitlines()[1].strip() == source
     boot = b'@{"event": "boot", "t_us": 1, "firmware": "9.9.9", "implementation": "micropython"}\n'
     assert not captured(boot + data)[0][-1].source
     boot = boot.replace(b"9.9.9", callboard.__version__.encode())

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from callboard_host.serial_line import log
+from callboard_host.serial_line import log, records
 from callboard_host.serial_line.link import SerialLink
 from callboard_host.serial_line.port import SerialPort
 from support.boards import Blank, Kept, wait_for
@@ -42,7 +42,7 @@ def test_a_log_of_a_megabyte_with_three_disconnects(tmp_path, rate):
         talkative(tmp_path, lines) as virtual,
         Cable(virtual.path, tmp_path / "tty", rate) as cable,
     ):
-        capture = log.Capture(lambda: SerialPort(str(cable.path)), [kept], log.Filter())
+        capture = log.Capture(lambda: SerialPort(str(cable.path)), [kept], records.Filter())
         thread = threading.Thread(target=capture.run, args=(180,))
 
         def numbers():
@@ -84,7 +84,7 @@ def test_what_was_said_before_anybody_listened(any_board):
     kept = Kept()
     with SerialLink.open(any_board.path) as link:
         link.wait_for_board(10)
-    log.capture(any_board.path, [kept], log.Filter(), history=True, seconds=0.3)
+    log.capture(any_board.path, [kept], records.Filter(), history=True, seconds=0.3)
     assert kept.records[0].note and "1 lines from the board's memory" in kept.records[0].text
     assert "to be provisioned" in kept.records[1].text and kept.records[1].level == "W"
 
@@ -92,7 +92,7 @@ def test_what_was_said_before_anybody_listened(any_board):
 def test_the_log_says_when_the_board_was_reset(tmp_path):
     kept = Kept()
     with Blank(tmp_path / "board") as virtual:
-        capture = log.Capture(lambda: SerialPort(virtual.path), [kept], log.Filter())
+        capture = log.Capture(lambda: SerialPort(virtual.path), [kept], records.Filter())
         thread = threading.Thread(target=capture.run, kwargs={"seconds": 4})
         thread.start()
         time.sleep(1)

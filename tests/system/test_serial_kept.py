@@ -11,7 +11,7 @@ import pytest
 
 import callboard
 from callboard_host import errors
-from callboard_host.serial_line import log
+from callboard_host.serial_line import log, records
 from callboard_host.serial_line.link import SerialLink
 from callboard_host.serial_line.port import SerialPort
 from support.boards import BOARDS, IDS, Blank, Kept, compile_package, wait_for
@@ -109,7 +109,7 @@ def test_a_bug_in_compiled_code_is_shown_with_its_source(tmp_path, compiled, bit
     with Blank(
         tmp_path / "board", bits=bits, program="board_with_prompt.py", package=compiled
     ) as virtual:
-        capture = log.Capture(lambda: SerialPort(virtual.path), [kept], log.Filter())
+        capture = log.Capture(lambda: SerialPort(virtual.path), [kept], records.Filter())
         thread = threading.Thread(target=capture.run, kwargs={"seconds": 20})
         thread.start()
         time.sleep(0.5)
@@ -120,7 +120,7 @@ def test_a_bug_in_compiled_code_is_shown_with_its_source(tmp_path, compiled, bit
         thread.join()
         with SerialPort(virtual.path) as port:
             port.write(b"bug\nstatus\n")
-        log.capture(virtual.path, [kept], log.Filter(), seconds=1.5)
+        log.capture(virtual.path, [kept], records.Filter(), seconds=1.5)
     joined = {record.text.strip(): record for record in kept.records if record.source}
     frames = [
         r for r in joined.values() if 'upkeep.py", line ' in r.text and "in status" in r.text
@@ -129,7 +129,7 @@ def test_a_bug_in_compiled_code_is_shown_with_its_source(tmp_path, compiled, bit
     assert any('serial/commands.py", line ' in text for text in joined)
     assert all(record.level == "E" for record in joined.values())
     assert any("TypeError" in text for text in texts())
-    assert frames[0].source in log.plain(frames[0]) and frames[0].json()["source"]
+    assert frames[0].source in records.plain(frames[0]) and frames[0].json()["source"]
 
 
 def test_the_way_into_a_board_that_hangs(tmp_path):
@@ -167,7 +167,7 @@ def test_a_reset_by_the_watchdog_is_told(tmp_path):
             link._port.write(b"nonsense that is logged\n")
             _until_kept(link, "nonsense")
             link._port.write(b"hang\n")
-        capture = log.Capture(lambda: SerialPort(virtual.path), [kept], log.Filter())
+        capture = log.Capture(lambda: SerialPort(virtual.path), [kept], records.Filter())
         thread = threading.Thread(target=capture.run, kwargs={"seconds": 10, "lines": 1})
         thread.start()
         while thread.is_alive():

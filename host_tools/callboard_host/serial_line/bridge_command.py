@@ -14,7 +14,7 @@ from callboard.net import url as urls
 from callboard_host import running
 from callboard_host.errors import BadInput, Interrupted
 
-from . import log, screen
+from . import records, screen
 from .bridge import Bridge, Counts
 from .port import SerialPort
 
@@ -45,15 +45,15 @@ def run(options: Options) -> None:
     tls = None
     if url.secure:
         tls = _context(options.ca)
-    shown = log.Filter("E" if options.quiet else options.level)
-    sinks: list[log.Sink] = []
+    shown = records.Filter("E" if options.quiet else options.level)
+    sinks: list[records.Sink] = []
     if options.as_json:
         sinks.append(screen.JsonSink())
     else:
         sinks.append(screen.ScreenSink(None, True, options.events))
-    file = log.FileSink(options.output, _MAX_BYTES, _KEEP, False) if options.output else None
+    file = records.FileSink(options.output, _MAX_BYTES, _KEEP, False) if options.output else None
 
-    def on_record(record: log.Record) -> None:
+    def on_record(record: records.Record) -> None:
         if shown.passes(record) and not (options.quiet and not record.note):
             for sink in sinks:
                 sink.write(record)
@@ -65,8 +65,8 @@ def run(options: Options) -> None:
         options.relay,
         tls,
         options.baud // BITS if options.limited else 0,
-        lambda line, cut: on_record(log.parse(line, cut)) if line else None,
-        lambda text: on_record(log.Record(time.time(), text, note=True)),
+        lambda line, cut: on_record(records.parse(line, cut)) if line else None,
+        lambda text: on_record(records.Record(time.time(), text, note=True)),
         options.reconnect,
     )
     try:

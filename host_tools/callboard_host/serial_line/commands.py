@@ -160,13 +160,13 @@ def log_command(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines, here and there.")] = False,
 ) -> None:
     """Show what a board says, until Ctrl-C; goes on when it resets or its cable is pulled."""
-    from . import log, screen
+    from . import log, records, screen
 
-    wanted = log.Filter(level.value, module or (), grep)
-    sinks: list[log.Sink] = [
+    wanted = records.Filter(level.value, module or (), grep)
+    sinks: list[records.Sink] = [
         screen.JsonSink() if as_json else screen.ScreenSink(colour, timestamps, show_events)
     ]
-    file = log.FileSink(output, max_size, keep, as_json) if output else None
+    file = records.FileSink(output, max_size, keep, as_json) if output else None
     if file:
         sinks.append(file)
     try:

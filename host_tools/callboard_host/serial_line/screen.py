@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from .log import Record, plain
+from .records import Record, plain
 
 _STYLES = {"D": "dim", "I": "", "W": "yellow", "E": "bold red"}
 _OF_REPORT = {"head": "bold", "ok": "", "wrong": "bold red", "advice": "yellow"}

@@ -123,7 +123,7 @@ async def test_a_cable_pulled_in_a_call_and_a_relay_that_restarts(tmp_path):
                 await stage.relay.stop()
                 gone = await bridged.wait_event("offline", after_us=ready["t_us"])
                 await bridged.wait_event("ended", after_us=gone["t_us"], timeout_s=40)
-                await stage.start_relay(port)
+                await stage.start_relay(port=port)
                 await bridged.wait_event("ready", after_us=gone["t_us"], timeout_s=60)
                 assert bridged.bridge.counts.disconnects == 1
 

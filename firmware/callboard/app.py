@@ -28,6 +28,11 @@ IDLE_MS = 2000  # how often to look whether there is time for the flash
 RESTART = 85  # exit status: the board is to be started again
 BOOT_COLLECT = 8192  # bytes: what loads now stays, and must not be scattered among garbage
 _RELAY_BUSY = (codes.SERVER, codes.TIMEOUT, codes.RPC_OVERLOADED)  # and not the ticket refused
+_CONGESTION = {
+    codes.EVENT_CONGESTION_HIGH: "high",
+    codes.EVENT_CONGESTION_NORMAL: "normal",
+    codes.EVENT_CONGESTION_LOW: "low",
+}
 _EVENT_OF_STATE = {
     calls.CALLING: "calling",
     calls.RINGING: "ringing",
@@ -124,6 +129,8 @@ class App:
         self._store = hardware.open_store()
         self._config = Config(self._store, settings.defaults(), settings.trusts, settings.wifi)
         self._sound = hardware.microphone(), hardware.speaker()
+        pictures = getattr(hardware, "pictures", None)  # most boards have neither
+        self._camera, self._screen = pictures() if pictures else (None, None)
         self._ringing = Ringing(
             self._sound[1],
             hardware.clock,
@@ -140,7 +147,9 @@ class App:
         url = self._config.get("relay_url")
         client.init_system({"relay_url": url, "tls": self._trust(url)}, self)
         client.init_data_model(self._properties_set)
-        client.init_av(self, self._sound[0], self._sound[1], self._settings.codecs)
+        screen = self._screen.picture_max if self._screen else 0
+        codecs, camera = self._settings.codecs, self._camera
+        client.init_av(self, self._sound[0], self._sound[1], codecs, camera, screen)
 
     def _trust(self, url):
         """What proves the relay: what was provisioned, or what the board came with."""
@@ -339,10 +348,16 @@ class App:
 
         self._button_task = asyncio.create_task(guarded())
 
+    def _wishes(self):
+        """(call_type, caller_camera, callee_camera) of the calls that this board makes."""
+        sends, shows = int(self._camera is not None), int(self._screen is not None)
+        video = sends or shows
+        return codes.CALL_TYPE_VIDEO if video else codes.CALL_TYPE_AUDIO, sends, shows
+
     async def _call(self):
         user = (self._config.get("users") or ("",))[0]
         try:
-            await self._client.call(user)
+            await self._client.call(user, *self._wishes())
         except Busy:
             invitation = self._client.invitation
             if invitation is None or invitation["open_id"] != user:
@@ -386,6 +401,8 @@ class App:
             self._log.info("ready to call")
             port.collect_every(-1)
             self._emit("ready")
+        elif event in _CONGESTION:
+            self._emit("congestion", {"level": _CONGESTION[event]})
 
     def on_recv_command(self, command, visitor, video_res_type, args):
         if command == codes.COMMAND_CALL_INCOMING:
@@ -424,7 +441,13 @@ class App:
             self._reason = None
 
     def on_start_recv_stream(self, visitor, channel, stream_type, info):
-        self._emit("audio_first", {"codec": info["codec"], "rate": info["rate"]})
+        if stream_type == codes.STREAM_VIDEO:
+            self._emit("picture_first", {"codec": info["codec"]})
+        else:
+            self._emit("audio_first", {"codec": info["codec"], "rate": info["rate"]})
+
+    def on_recv_stream(self, visitor, channel, stream_type, buf, off, n, time):
+        self._screen.show(buf, off, n)  # sound runs by itself
 
     def _properties_set(self, properties):
         self._log.info("%d properties set", len(properties))

@@ -15,12 +15,13 @@ from typing import Any, Literal
 
 from callboard_host import events, paths, typed
 from callboard_host.errors import BadInput, Interrupted, ProgramFailed
+from callboard_host.media_files import check_files, check_pictures
 from callboard_host.process import Child
-from callboard_host.sound_files import check_files
 
 MICROPYTHON = "micropython"
 CPYTHON = "cpython"
 _GOODBYE_S = 3.0
+PICTURE_MEMORY = 192_000  # bytes: boards with a camera have memory of their own for its pictures
 
 
 def board_json() -> dict[str, Any]:
@@ -46,6 +47,9 @@ class BoardConfig:
     heap_bytes: int | None = None
     microphone: Path | None = None
     speaker: Path | None = None
+    camera: Path | None = None  # H.264, Annex B
+    camera_fps: int = 15
+    screen: Path | None = None  # what it shows is written there
     audio_rate: int = 16000
     ppm: int = 0
     codecs: tuple[str, ...] | None = None  # names of PROTOCOL.md §4; None: those of board.json
@@ -81,6 +85,9 @@ def constants(config: BoardConfig) -> dict[str, Any]:
         "DATA_PATH": str((config.run_dir / "flash").resolve()),
         "MICROPHONE": text(config.microphone),
         "SPEAKER": text(config.speaker),
+        "CAMERA": text(config.camera),
+        "CAMERA_FPS": config.camera_fps,
+        "SCREEN": text(config.screen),
         "AUDIO_RATE": config.audio_rate,
         "AUDIO_PPM": config.ppm,
         "CODECS": list(config.codecs or board_json()["codecs"]),
@@ -108,6 +115,8 @@ def command(config: BoardConfig) -> tuple[list[str], dict[str, str]]:
         python_path = os.pathsep.join([run_dir, paths.python_path()])
         return [sys.executable, "-u", main_py], {"PYTHONPATH": python_path}
     heap = config.heap_bytes or board_json()["heap_bytes"][str(config.bits)]
+    if config.camera or config.screen:
+        heap += PICTURE_MEMORY
     argv = [str(paths.micropython(config.bits)), "-X", f"heapsize={heap}", main_py]
     folders = [run_dir, str(paths.FIRMWARE), str(paths.natmods(config.bits)), ".frozen"]
     return argv, {"MICROPYPATH": ":".join(folders)}
@@ -129,6 +138,7 @@ async def press(board: Child) -> None:
 async def run_interactively(config: BoardConfig, show_events: bool = False) -> int:
     """Boot it and connect it with our terminal: Enter presses the button. Its exit status."""
     check_files(config.microphone, config.speaker)
+    check_pictures(config.camera, config.screen)
     board = await start(config)
     async with board:
         board.on_line = lambda line: print(line, flush=True)

@@ -1,6 +1,7 @@
 """Options that several commands share: a board's Python, and the codecs of either end."""
 
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -66,6 +67,13 @@ Network = Annotated[
     NetworkName, typer.Option(help="serial: none but `callboard bridge` on its serial line.")
 ]
 BridgeTls = Annotated[TlsEnd, typer.Option(help="Who makes TLS through the bridge.")]
+Camera = Annotated[
+    Path | None, typer.Option(dir_okay=False, help="H.264 file (Annex B) that it shows.")
+]
+CameraFps = Annotated[int, typer.Option(min=1, max=60, help="Pictures per second of that.")]
+Screen = Annotated[
+    Path | None, typer.Option(dir_okay=False, help="H.264 file to write what it sees to.")
+]
 Codec = Annotated[CodecName, typer.Option(help="What both ends offer.")]
 Codecs = Annotated[
     str,

@@ -18,9 +18,9 @@ from callboard_host import phone_command, typed
 from callboard_host.board import BoardConfig
 from callboard_host.errors import CallFailed, Interrupted
 from callboard_host.events import Event
+from callboard_host.media_files import check_files
 from callboard_host.phone import PhoneConfig
 from callboard_host.process import Child
-from callboard_host.sound_files import check_files
 
 _READY_S = 30.0
 _END_S = 30.0  # of a call that was given up

@@ -12,13 +12,13 @@ from callboard.media.codec_set import CodecSet
 from callboard.net.tls import context_from_file
 from callboard.signalling import hello
 from callboard.signalling.link import Link
-from callboard.voip.av import check_media
+from callboard.voip.streams import check_media
 from callboard_host import events, phone_state
 from callboard_host.errors import BadInput
+from callboard_host.media_files import check_files, check_pictures
 from callboard_host.phone_desk import Desk
 from callboard_host.phone_sound import PhoneSound
 from callboard_host.redeem import redeem
-from callboard_host.sound_files import check_files
 
 IDLE = "idle"
 CALLING = "calling"  # this phone calls; the board does not ring yet, or it rings
@@ -43,6 +43,9 @@ class PhoneConfig:
     invitation: str = ""
     microphone: Path | None = None
     speaker: Path | None = None
+    camera: Path | None = None  # H.264, Annex B
+    camera_fps: int = 15
+    screen: Path | None = None  # what is shown is written there
     rate: int = 48000
     ppm: int = 0
     codecs: tuple[str, ...] | None = None  # names of PROTOCOL.md §4; None: all that are here
@@ -82,11 +85,12 @@ class Phone:
         Raises what the relay refuses us with, TLSError, NetworkError, BadInput.
         """
         check_files(self.config.microphone, self.config.speaker)
+        check_pictures(self.config.camera, self.config.screen)
         tls = context_from_file(str(self.config.ca_path)) if self.config.ca_path else None
         identity = await self._identity(tls)
         self._link = Link(
             hello.socket_url(self.config.relay_url, "user"),
-            hello.UserHello(identity.user_token, identity.client, self.codecs.names),
+            hello.UserHello(identity.user_token, identity.client, self._takes),
             tls=tls,
             clock=port.CLOCK,
             on_request=self._requested,
@@ -110,6 +114,16 @@ class Phone:
                 task.cancel()
             self.desk.stop()
             await self._link.stop()
+
+    @property
+    def _takes(self) -> tuple[str, ...]:
+        """What this phone can be sent, as PROTOCOL.md §4 names it."""
+        return self.codecs.names + (("h264",) if self.config.screen else ())
+
+    def want_key_frame(self) -> None:
+        """Ask for a picture that can be shown by itself."""
+        if self._sound is not None and self._sound.pictures is not None:
+            self._sound.pictures.want_key_frame()
 
     def _told(self, name: str, **fields: Any) -> None:
         self._emit(name, **fields)
@@ -235,7 +249,12 @@ class Phone:
 
     async def _ask_to_call(self, model_id: str, sn: str) -> dict[str, Any]:
         assert self._link is not None
-        params = {"model_id": model_id, "sn": sn, "call_type": codes.CALL_TYPE_AUDIO}
+        params: dict[str, Any] = {"model_id": model_id, "sn": sn}
+        params["call_type"] = codes.CALL_TYPE_AUDIO
+        if self.config.camera or self.config.screen:
+            params["call_type"] = codes.CALL_TYPE_VIDEO
+            params["caller_camera"] = int(self.config.camera is not None)
+            params["callee_camera"] = int(self.config.screen is not None)
         call = await self._link.request("voip.call", params, _RING_MS)
         if not isinstance(call, dict) or not isinstance(call.get("call_id"), str):
             raise ProtocolError("the relay's answer to voip.call is no call object")
@@ -256,7 +275,9 @@ class Phone:
         if self.state != RINGING:
             return
         assert self._link is not None
-        params = {"call_id": self._call["call_id"], "codecs": list(self.codecs.names)}
+        params: dict[str, Any] = {"call_id": self._call["call_id"], "codecs": list(self._takes)}
+        if self.config.camera is not None:
+            params["camera"] = True
         answer = await self._link.request("call.answer", params, _REQUEST_MS)
         if self.state == RINGING:  # else it was cancelled meanwhile
             self._talk(answer["media"])

@@ -25,6 +25,8 @@ _WORDS = {
     "answer": "it answers: {args}",
     "answered": "talking ({codec})",
     "audio_first": "hearing the other end",
+    "picture_first": "seeing the other end",
+    "pictures_over": "the other end shows nothing more",
     "ended": "the call has ended: {reason}",
     "error": "error {code}: {message}",
 }

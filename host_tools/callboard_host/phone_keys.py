@@ -13,11 +13,12 @@ from callboard_host.errors import BadInput
 from callboard_host.phone import Phone
 
 HELP = (
-    "keys: c call, a answer, r reject, h hang up, d devices, y let the new one call, q quit\n"
+    "keys: c call, a answer, r reject, h hang up, d devices, y let the new one call, q quit,\n"
+    "      k ask for a key frame\n"
     ":  then a line: call, authorise, revoke MODEL/SN; send MODEL/SN {json}"
 )
 _KEYS = {"c": "call", "a": "answer", "r": "reject", "h": "hang up", "q": "quit"}
-_KEYS |= {"d": "devices", "y": "authorise"}
+_KEYS |= {"d": "devices", "y": "authorise", "k": "key frame"}
 _LINE_MAX = 5000
 _BEGIN_LINE = ":"
 
@@ -48,6 +49,8 @@ async def act(phone: Phone, word: str) -> None:
         await phone.reject()
     elif word == "hang up":
         await phone.hang_up()
+    elif word == "key frame":
+        phone.want_key_frame()
     elif word == "quit":
         phone.finished.set()
 

@@ -1,4 +1,4 @@
-"""The sound of one call on a phone: its devices, the session, and its figures as events."""
+"""The media of one call on a phone: its devices, the sessions, and their figures as events."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from callboard import codes, port
 from callboard.media import devices, pipeline
 from callboard.media.codec_set import CodecSet
+from callboard_host import phone_pictures
 
 if TYPE_CHECKING:
     from callboard_host.phone import PhoneConfig
@@ -18,8 +19,9 @@ class PhoneSound:
     """Runs from construction to stop().
 
     Arguments: `config` with microphone, speaker, rate and ppm; `codecs`, `media` and `transport`
-    as in AudioSession and PROTOCOL.md §4; `tell(name, **fields)` gets audio_first, stats, error.
-    Raises InvalidArgument when the microphone's file cannot be used, ProtocolError for bad media.
+    as in AudioSession and PROTOCOL.md §4; `tell(name, **fields)` gets audio_first, stats, error,
+    and what PhonePictures tells. Raises InvalidArgument when the microphone's file cannot be used,
+    ProtocolError for bad media, and what PhonePictures raises.
     """
 
     def __init__(
@@ -53,11 +55,17 @@ class PhoneSound:
             codecs=codecs,
         )
         self._session.on_first_audio = lambda: tell("audio_first")
+        self.pictures = None
+        if phone_pictures.wanted(media):
+            self.pictures = phone_pictures.PhonePictures(config, media, transport, tell)
+            self._session.on_frame = self.pictures.tick
         self._task = asyncio.create_task(self._run(), name="sound")
 
     def receive(self, buf: Any, off: int, n: int, arrival_ms: int) -> None:
         """Take one packet."""
-        self._session.receive(buf, off, n, arrival_ms)
+        pictures = self.pictures
+        if pictures is None or not pictures.receive(buf, off, n, arrival_ms):
+            self._session.receive(buf, off, n, arrival_ms)
 
     async def _run(self) -> None:
         session = asyncio.create_task(self._session.run())
@@ -73,13 +81,16 @@ class PhoneSound:
             await asyncio.gather(session, return_exceptions=True)
 
     def _tell_stats(self) -> None:
-        self._tell("stats", **self._session.stats())
+        pictures = self.pictures.stats() if self.pictures is not None else {}
+        self._tell("stats", **self._session.stats(), **pictures)
 
     async def stop(self) -> None:
         """Stop, tell the last figures, close the files."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._tell_stats()
+        if self.pictures is not None:
+            self.pictures.stop()
         for device in (self._microphone, self._speaker):
             if hasattr(device, "close"):
                 device.close()

@@ -151,6 +151,30 @@ async def test_it_offers_the_codecs_it_was_given_and_pcmu(rig, chosen, offered):
     assert params["caps"] == [*offered, "media-ws"]
 
 
+@pytest.mark.parametrize("camera", [None, "film.h264"])
+@pytest.mark.parametrize("screen", [None, "seen.h264"])
+async def test_it_offers_pictures_as_it_has_a_camera_and_a_screen(
+    rig, monkeypatch, camera, screen
+):
+    monkeypatch.setattr("callboard_host.phone.check_pictures", lambda *_: None)
+    it = await rig(answer_after=0.01, camera=camera, screen=screen)
+    it.link.answers["voip.call"] = {"call_id": "c0"}
+    await it.phone.call("doorbell", "SN1")
+    _, wishes = it.link.requests[0]
+    assert wishes["call_type"] == (1 if camera or screen else 2)
+    assert wishes.get("caller_camera", 0) == bool(camera)
+    assert wishes.get("callee_camera", 0) == bool(screen)
+    it.link.push("call.ended", call_id="c0", reason="rejected", by="callee")
+    await it.until("ended")
+    it.ring()
+    await it.until("answered")
+    _, answer = it.link.requests[-1]
+    assert ("h264" in answer["codecs"]) == bool(screen)
+    assert answer.get("camera", False) == bool(camera)
+    caps = it.link.hello("00" * 16, "127.0.0.1:9", "/v1/user")["caps"]
+    assert ("h264" in caps) == bool(screen)
+
+
 async def test_it_says_how_the_sound_is_coded(rig):
     it = await rig(answer_after=0.01)
     coded = {"codec": "opus", "rate": 16000, "bitrate_bps": 24000, "fec": True, "dtx": True}

@@ -1,4 +1,4 @@
-"""Cameras: what gives encoded pictures. Here a virtual one, which plays an H.264 file.
+"""Cameras and screens, which give and take encoded pictures: here virtual ones, H.264 files.
 
 A camera encodes by itself, and keeps one picture until the next is there. Its methods: start(),
 stop(); `ready()`: a picture is there; `readinto(buf)` takes it and returns its size, with its time
@@ -26,10 +26,8 @@ class FileCamera:
     file cannot be read, holds no key frame, or more than PICTURES_MAX pictures.
 
     `pictures`: taken; `lost`: not taken in time; `pts_ms`: of the last one taken; `picture_max`:
-    bytes a buffer for its pictures should have; `fps`.
+    bytes of the largest one; `fps`.
     """
-
-    picture_max = PICTURE_MAX
 
     def __init__(self, path, clock, fps=15):
         if not isinstance(fps, int) or not 1 <= fps <= FPS_MAX:
@@ -48,6 +46,8 @@ class FileCamera:
         if not self._keys:
             self._file.close()
             raise InvalidArgument("%s holds no H.264 key frame (Annex B)" % path)
+        starts = self._starts
+        self.picture_max = max([starts[i + 1] - starts[i] for i in range(len(starts) - 1)])
 
     def start(self):
         """Begin with a key frame, now."""
@@ -116,6 +116,29 @@ class FileCamera:
         if self._number == self.fps:  # a whole second: the sum stays small
             self._begun_ms = ticks_add(self._begun_ms, 1000)
             self._number = 0
+
+
+class FileScreen:
+    """Writes the pictures it shows one behind the other: an H.264 file in Annex B form.
+
+    Argument: `path`. Raises InvalidArgument when it cannot be written.
+    """
+
+    picture_max = PICTURE_MAX
+
+    def __init__(self, path):
+        try:
+            self._file = open(path, "wb")  # noqa: SIM115
+        except OSError as error:
+            raise InvalidArgument("cannot write pictures to %s: %s" % (path, error))
+
+    def show(self, buf, off, n):
+        """Show the picture buf[off:off+n]."""
+        self._file.write(memoryview(buf)[off : off + n])
+
+    def close(self):
+        """Close the file."""
+        self._file.close()
 
 
 def index(file):

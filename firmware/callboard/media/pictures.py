@@ -37,7 +37,7 @@ class PictureSession:
             self.sender = video.VideoSender(clock, stream, transport, random_start(), wanted)
         if media.get("receive_video") is not None:
             stream = media["receive_video"]
-            self.receiver = video.VideoReceiver(stream, self._picture, self._ask, shown)
+            self.receiver = video.VideoReceiver(stream, self._picture, self.ask, shown)
             self._remote = stream["ssrc"].to_bytes(4, "big")
         self._own = self.sender.ssrc if self.sender is not None else bytes(4)
         self._feedback = bytearray(transport.headroom + 12)
@@ -147,8 +147,10 @@ class PictureSession:
             self._shown = False
             self._listener.pictures_over()
 
-    def _ask(self):
-        self._send_rtcp(0x80 | _PICTURE_LOSS, _PAYLOAD_FEEDBACK, 2, self._own, self._remote)
+    def ask(self):
+        """Ask the far end for a key frame (PLI)."""
+        if self.receiver is not None:
+            self._send_rtcp(0x80 | _PICTURE_LOSS, _PAYLOAD_FEEDBACK, 2, self._own, self._remote)
 
     def _send_rtcp(self, first, kind, words, ssrc, target):
         """One RTCP packet of 4 * (words + 1) bytes: its sender's SSRC, and maybe another one."""

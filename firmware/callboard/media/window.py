@@ -13,7 +13,7 @@ from ..port import const, ticks_diff
 
 MIN_PACKETS = const(2)
 MAX_PACKETS = const(32)
-_START = const(8)
+_START = const(4)
 _QUEUE_MS = const(50)  # of queue that is put up with
 _PROBE_MS = const(200)  # without a report: send one packet, its report may have been lost
 _BASE_MS = const(30000)  # the quickest report of the last so many ms is the line without a queue

@@ -20,6 +20,7 @@ class Settings:
     `wxa_appid`, `flavour`, `ticket`, `open_id` of the user to call, `auto_answer` in seconds or
     None, `data_path`, `log_sectors` for the log in flash, `microphone` and `speaker` (paths or
     None), `audio_rate` in Hz, `audio_ppm` the error of the audio clock;
+    `camera` and `screen` (paths of H.264 files or None), `camera_fps`;
     `serial_network`: it has no network but the bridge, `host_tls`: the host makes TLS for it.
     """
 
@@ -40,6 +41,9 @@ class Settings:
         self.data_path = _text(board, "DATA_PATH", "flash")
         self.microphone = _text(board, "MICROPHONE", None, True)
         self.speaker = _text(board, "SPEAKER", None, True)
+        self.camera = _text(board, "CAMERA", None, True)
+        self.camera_fps = _number(board, "CAMERA_FPS", 15, 1, 60)
+        self.screen = _text(board, "SCREEN", None, True)
         self.audio_rate = _number(board, "AUDIO_RATE", 16000, 8000, 48000)
         if self.audio_rate not in AUDIO_RATES:
             raise InvalidArgument("board.AUDIO_RATE must be 8000, 16000 or 48000")

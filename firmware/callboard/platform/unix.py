@@ -215,8 +215,22 @@ class Platform:
         self._devices.append(device)
         return device
 
+    def pictures(self):
+        """A camera and a screen, None for what this board has not. Raises InvalidArgument."""
+        settings, camera, screen = self.settings, None, None
+        if settings.camera or settings.screen:
+            from ..media.camera import FileCamera, FileScreen
+
+            if settings.camera:
+                camera = FileCamera(settings.camera, self.clock, settings.camera_fps)
+                self._devices.append(camera)
+            if settings.screen:
+                screen = FileScreen(settings.screen)
+                self._devices.append(screen)
+        return camera, screen
+
     def close(self):
-        """Switch off: close the WAV files and the flash."""
+        """Switch off: close the files of sound and pictures, and the flash."""
         devices, self._devices = self._devices, []
         for device in devices:
             device.close()

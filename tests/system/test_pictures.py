@@ -1,0 +1,175 @@
+"""Calls with pictures, as processes: every byte arrives, key frames on request, sound first."""
+
+import asyncio
+import dataclasses
+import shutil
+import subprocess
+from io import BytesIO
+
+import pytest
+
+from callboard.media import camera
+from callboard_host.demo import call
+from callboard_host.demo.callfiles import Files
+from callboard_host.demo.stage import Stage
+from support.covers import covers
+from support.throttle import Throttle
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+
+FPS = 15
+PYTHONS = [("micropython", 32), ("cpython", 64)]
+
+
+def quiet(_text):
+    pass
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """Four seconds of 640×360 at 500 kb/s with a key frame each two, by x264."""
+    if not shutil.which("ffmpeg"):
+        pytest.skip("ffmpeg is not installed")
+    path = tmp_path_factory.mktemp("film") / "film.h264"
+    moving = ("-f", "lavfi", "-i", f"testsrc2=size=640x360:rate={FPS}")
+    coding = ("-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-b:v", "500k")
+    rhythm = ("-g", str(2 * FPS), "-frames:v", str(4 * FPS), "-pix_fmt", "yuv420p")
+    command = ["ffmpeg", "-v", "error", "-nostdin", *moving, *coding, *rhythm, str(path)]
+    subprocess.run(command, check=True, timeout=60)
+    return path
+
+
+def pictures_of(path):
+    """The pictures of a file, each a tuple of its NAL units without start codes."""
+    data = path.read_bytes()
+    starts, _ = camera.index(BytesIO(data))
+    pictures = [data[starts[i] : starts[i + 1]] for i in range(len(starts) - 1)]
+    return [
+        tuple(unit.rstrip(b"\0") for unit in picture.split(b"\0\0\1") if unit.strip(b"\0"))
+        for picture in pictures
+    ]
+
+
+def keys_of(path):
+    return list(camera.index(BytesIO(path.read_bytes()))[1])
+
+
+async def staged(stage, files, options, film, *phone_options, port=None, **board_parts):
+    """Relay, phone with a screen, and a board with a camera; ready to call."""
+    await asyncio.to_thread(call.write_speech, files, options)
+    await stage.start_relay()
+    await stage.create_accounts()
+    config = call.board_config(stage, files, options)
+    config = dataclasses.replace(config, camera=film, camera_fps=FPS, **board_parts)
+    if port is not None:
+        config = dataclasses.replace(config, relay_url=f"https://127.0.0.1:{port(stage)}")
+    sounds = ("--microphone", files.said("phone"), "--speaker", files.heard("phone"))
+    screen = ("--screen", files.folder / "phone_saw.h264", "--rate", "48000")
+    phone = await stage.start_phone(*sounds, *screen, "--answer-after", "0.2", *phone_options)
+    board = await stage.start_board(config)
+    await board.wait_event("ready", timeout_s=30)
+    return phone, board
+
+
+@covers("V-31", "V-32", "V-51")
+@pytest.mark.parametrize(("python", "bits"), PYTHONS)
+async def test_a_film_arrives_byte_for_byte_beside_the_voice(tmp_path, film, python, bits):
+    options = call.CallOptions(python=python, bits=bits, speech_s=4.0, chirps_s=1.2)
+    talk_s = options.plan.total_s + 0.4
+    for attempt in range(3):  # a machine that stops for half a second costs pictures
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        async with Stage(folder, log=quiet) as stage:
+            hang_up = ("--hang-up-after", str(talk_s))
+            phone, board = await staged(stage, Files(folder), options, film, *hang_up)
+            events = await call.talk(stage, board, phone, Silent(), talk_s)
+        stats = events.stats("board")
+        if stats["pictures_dropped"] == 0:
+            break
+    report, _bars = await asyncio.to_thread(call.publish, events, Files(folder), options)
+    saw, shown = pictures_of(folder / "phone_saw.h264"), pictures_of(film)
+    assert len(saw) >= 4 * FPS and saw == (shown * 4)[: len(saw)], "every NAL unit, in order"
+    assert stats["pictures_sent"] - len(saw) in (0, 1) and stats["pictures_dropped"] == 0
+    assert events.stats("phone")["pictures_broken"] == 0
+    assert report["call"]["result"] == "completed"
+    assert report["media"]["board_to_phone"]["frames_lost"] == 0
+
+
+@covers("V-51")
+async def test_a_key_frame_follows_a_request(tmp_path, film):
+    options = call.CallOptions(python="micropython", bits=32, speech_s=4.0)
+    files = Files(tmp_path)
+    async with Stage(tmp_path, log=quiet) as stage:
+        phone, board = await staged(stage, files, options, film)
+        await call.press_and_ring(board, phone)
+        await phone.wait_event("picture_first", timeout_s=15)
+        await asyncio.sleep(0.5)
+        await phone.write_line("key frame")
+        await asyncio.sleep(0.5)
+        await phone.write_line("hang up")
+        await phone.wait_event("ended", timeout_s=15)
+    path = tmp_path / "phone_saw.h264"
+    assert pictures_of(path)[0] == pictures_of(film)[0]
+    first, second, *_ = keys_of(path)
+    shown = pictures_of(film)
+    assert first == 0 and second < 2 * FPS - 1, "before the film's own next one"
+    assert pictures_of(path)[second] == shown[keys_of(film)[1]]
+
+
+@covers("V-48", "V-49", "V-50")
+async def test_pictures_both_ways_in_a_call_from_the_phone(tmp_path, film):
+    options = call.CallOptions(python="micropython", bits=64, speech_s=4.0)
+    files = Files(tmp_path)
+    async with Stage(tmp_path, log=quiet) as stage:
+        seen = tmp_path / "board_saw.h264"
+        more = ("--camera", film, "--camera-fps", str(FPS))
+        phone, board = await staged(stage, files, options, film, *more, screen=seen)
+        await call.dial_and_ring(board, phone)
+        await call.boards.press(board)
+        for end in (phone, board):
+            await end.wait_event("picture_first", timeout_s=15)
+            await end.wait_event("audio_first", timeout_s=15)
+        await asyncio.sleep(1.0)
+        await phone.write_line("hang up")
+        for end in (phone, board):
+            await end.wait_event("ended", timeout_s=15)
+    for name in ("board_saw.h264", "phone_saw.h264"):
+        saw = pictures_of(tmp_path / name)
+        assert len(saw) >= 10 and saw == (pictures_of(film) * 2)[: len(saw)], name
+
+
+@covers("V-53", "V-54")
+async def test_on_a_slow_line_pictures_give_way_to_the_voice(tmp_path, film):
+    options = call.CallOptions(python="micropython", bits=32, speech_s=6.0, chirps_s=1.2)
+    files, talk_s = Files(tmp_path), options.plan.total_s + 0.4
+    async with Stage(tmp_path, log=quiet) as stage, Throttle(0) as slow:
+
+        def port(stage):
+            slow._target = stage.relay_port
+            return slow.port
+
+        hang_up = ("--hang-up-after", str(talk_s))
+        phone, board = await staged(stage, files, options, film, *hang_up, port=port)
+        slow.upward = 30_000  # half of what the film needs
+        events = await call.talk(stage, board, phone, Silent(), talk_s)
+        report, _bars = await asyncio.to_thread(call.publish, events, files, options)
+    stats = events.stats("board")
+    assert stats["pictures_dropped"] > 5
+    saw, shown = pictures_of(tmp_path / "phone_saw.h264"), pictures_of(film)
+    assert saw and set(saw) <= set(shown), "what is seen is whole"
+    levels = [event["level"] for event in events.board if event["event"] == "congestion"]
+    assert levels and levels[0] == "high"
+    voice = report["media"]["board_to_phone"]
+    assert voice["frames_lost"] == 0 and voice["missing_windows"] == 0, voice
+    assert voice["stoi"] >= voice["stoi_codec_only"] - 0.02
+    assert voice["mouth_to_ear_ms"]["p95"] < 400
+
+
+class Silent:
+    """Steps that nobody watches."""
+
+    def __call__(self, text):
+        pass
+
+    async def while_waiting(self, text, seconds, awaitable):
+        return await awaitable

@@ -46,6 +46,18 @@ class Device:
     def on_call_state(self, state, reason):
         self.told.append(["state", state, reason])
 
+    def on_start_real_play(self, visitor, channel, video_res_type, args):
+        self.told.append(["play", visitor])
+
+    def on_stop_real_play(self, visitor, channel, video_res_type):
+        self.told.append(["stop play", visitor])
+
+    def on_start_recv_stream(self, visitor, channel, stream_type, info):
+        self.told.append(["receive", visitor])
+
+    def on_stop_recv_stream(self, visitor, channel, stream_type):
+        self.told.append(["stop receive", visitor])
+
     # what the test may ask for
 
     async def do_start(self, **more):
@@ -87,6 +99,25 @@ class Device:
 
     async def do_hang_up(self):
         await self.client.hang_up()
+
+    async def do_answer(self):
+        return await self.client.answer()
+
+    async def do_reject(self):
+        await self.client.reject()
+
+    async def do_time(self):
+        return self.client.time_ms()
+
+    async def do_send(self, visitor, count):
+        """Send so many frames of PCMU; how many left."""
+        frame = bytearray(160)
+        return sum([self.client.send_audio(visitor, 0, frame, 0, 160) for _ in range(count)])
+
+    async def do_told(self):
+        """What was told since the last look."""
+        told, self.told = self.told, []
+        return told
 
     async def do_notice(self, open_id, notice):
         return await self.client.send_notice(open_id, notice)

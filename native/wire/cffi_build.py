@@ -6,7 +6,7 @@ import sys
 from cffi import FFI
 
 FOLDER = os.path.join("native", "wire")
-SOURCES = ("rtp_tx.c", "rtp_rx.c", "websocket.c", "h264.c")
+SOURCES = ("rtp_tx.c", "rtp_rx.c", "websocket.c", "h264.c", "serial.c")
 
 
 def ffibuilder():

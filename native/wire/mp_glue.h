@@ -126,6 +126,29 @@ static mp_obj_t py_h264_unpack(size_t n_args, const mp_obj_t *args) {
 }
 CB_FUNCTION(h264_unpack, 5);
 
+static mp_obj_t py_frame_encode(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    arg_buffer_t out = arg_write(args[0]), buf = arg_read(args[2]);
+    return result_int(frame_encode(out.data, out.size, arg_int(args[1]), buf.data, buf.size, arg_int(args[3]),
+        arg_int(args[4])));
+}
+CB_FUNCTION(frame_encode, 5);
+
+static mp_obj_t py_frame_decode(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    arg_buffer_t buf = arg_write(args[0]);
+    return result_int(frame_decode(buf.data, buf.size, arg_int(args[1])));
+}
+CB_FUNCTION(frame_decode, 2);
+
+static mp_obj_t py_frame_fill(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    arg_buffer_t out = arg_write(args[0]), buf = arg_read(args[2]);
+    return result_int(frame_fill(out.data, out.size, arg_int(args[1]), buf.data, buf.size, arg_int(args[3]),
+        arg_int(args[4])));
+}
+CB_FUNCTION(frame_fill, 5);
+
 /* Everything the Python module contains. */
 #define WIRE_EXPORTS(FUNCTION, INTEGER) \
     FUNCTION(MP_QSTR_rtp_tx_init, rtp_tx_init_obj) \
@@ -139,6 +162,9 @@ CB_FUNCTION(h264_unpack, 5);
     FUNCTION(MP_QSTR_ws_frame, ws_frame_obj) \
     FUNCTION(MP_QSTR_ws_mask, ws_mask_obj) \
     FUNCTION(MP_QSTR_ws_header, ws_header_obj) \
+    FUNCTION(MP_QSTR_frame_encode, frame_encode_obj) \
+    FUNCTION(MP_QSTR_frame_decode, frame_decode_obj) \
+    FUNCTION(MP_QSTR_frame_fill, frame_fill_obj) \
     FUNCTION(MP_QSTR_h264_look, h264_look_obj) \
     FUNCTION(MP_QSTR_h264_pack, h264_pack_obj) \
     FUNCTION(MP_QSTR_h264_unpack, h264_unpack_obj) \
@@ -165,6 +191,9 @@ CB_FUNCTION(h264_unpack, 5);
     INTEGER(MP_QSTR_WS_EOPCODE, WS_EOPCODE) \
     INTEGER(MP_QSTR_WS_ECONTROL, WS_ECONTROL) \
     INTEGER(MP_QSTR_WS_ELENGTH, WS_ELENGTH) \
+    INTEGER(MP_QSTR_FRAME_OVERHEAD, FRAME_OVERHEAD) \
+    INTEGER(MP_QSTR_FRAME_MAX_PAYLOAD, FRAME_MAX_PAYLOAD) \
+    INTEGER(MP_QSTR_FRAME_EDAMAGED, FRAME_EDAMAGED) \
     INTEGER(MP_QSTR_H264_WALK, H264_WALK) \
     INTEGER(MP_QSTR_H264_ASSEMBLY, H264_ASSEMBLY) \
     INTEGER(MP_QSTR_H264_KEY, H264_KEY) \

@@ -126,4 +126,23 @@ int32_t ws_mask(uint8_t *buf, size_t buf_size, int32_t off, int32_t n, const uin
  * -1], written only when the result is positive. */
 int32_t ws_header(const uint8_t *buf, size_t buf_size, int32_t off, int32_t n, uint8_t *info, size_t info_size);
 
+/* --- frames of the serial line (serial.c): 00 COBS(type, payload, CRC-16) 00, firmware/PROTOCOL.md §9 --- */
+
+#define FRAME_OVERHEAD 6 /* bytes beyond payload + (payload + 3) / 254 */
+#define FRAME_MAX_PAYLOAD 4096
+
+#define FRAME_EDAMAGED (-1) /* no frame, or its CRC is wrong */
+
+/* Write the frame of type kind (1..255) with the payload buf[off .. off + n), delimiters included, to the
+ * beginning of out, which must not overlap it; returns its size. */
+int32_t frame_encode(uint8_t *out, size_t out_size, int32_t kind, const uint8_t *buf, size_t buf_size, int32_t off,
+    int32_t n);
+/* Decode the first n bytes of buf, what stood between two delimiters, in place: its first byte is the type
+ * then, and the payload follows. Returns the payload's size, or FRAME_EDAMAGED: buf is as it was then,
+ * unless only type or CRC were wrong. */
+int32_t frame_decode(uint8_t *buf, size_t buf_size, int32_t n);
+/* Copy to out + out_off from buf[off .. off + n) up to a delimiter or the end of out; returns how many bytes. */
+int32_t frame_fill(uint8_t *out, size_t out_size, int32_t out_off, const uint8_t *buf, size_t buf_size, int32_t off,
+    int32_t n);
+
 #endif

@@ -121,6 +121,17 @@ def test_rtp_in():
         assert stats[0] == 13 and stats[3] == 12 and stats[6] == 1
 
 
+def test_frames():
+    require_native()
+    wire, lock = WIRE, heap_locked()
+    payload, out, packet = bytearray(180), bytearray(200), bytearray(520)
+    with lock:
+        size = wire.frame_encode(out, 0x4D, payload, 0, 180)
+        n = wire.frame_fill(packet, 0, out, 1, size - 1)
+        assert n == size - 2 and wire.frame_decode(packet, n) == 180
+        assert wire.frame_decode(packet, 5) == wire.FRAME_EDAMAGED
+
+
 def test_h264():
     require_native()
     wire, lock = WIRE, heap_locked()

@@ -40,24 +40,6 @@ def line(text, cut=False):
     return ("line", text, cut)
 
 
-def test_cobs_and_crc_by_their_definitions():
-    assert framing.crc16(b"123456789") == 0xD64E  # the catalogue's check value
-    for plain, stuffed in (
-        (b"", b"\x01"),
-        (b"\0", b"\x01\x01"),
-        (b"\0\0", b"\x01\x01\x01"),
-        (b"\x11\x22\0\x33", b"\x03\x11\x22\x02\x33"),
-        (b"\x11\0\0\0", b"\x02\x11\x01\x01\x01"),
-        (bytes(range(1, 255)), b"\xff" + bytes(range(1, 255))),
-        (bytes(range(0, 255)), b"\x01\xff" + bytes(range(1, 255))),
-        (bytes(range(1, 256)), b"\xff" + bytes(range(1, 255)) + b"\x02\xff"),
-    ):
-        assert framing.cobs_encode(plain) == stuffed, plain
-        assert framing.cobs_decode(stuffed) == plain, stuffed
-    for broken in (b"\0", b"\x05\x11", b"\x03\x11\0", b"\x02\x11\0"):
-        assert framing.cobs_decode(broken) is None
-
-
 def test_golden_frames_of_the_protocol():
     for kind, payload, golden in (
         (0x4F, b"\x12\x34\x01", "00074f123401353e00"),

@@ -4,6 +4,14 @@ native/wire/wire.h holds the rules. Offsets and counts are bytes.
 """
 
 # ruff: noqa: F401
+from callboard.pure.frames import (
+    FRAME_EDAMAGED,
+    FRAME_MAX_PAYLOAD,
+    FRAME_OVERHEAD,
+    frame_decode,
+    frame_encode,
+    frame_fill,
+)
 from callboard.pure.h264 import (
     H264_ASSEMBLY,
     H264_EFORMAT,

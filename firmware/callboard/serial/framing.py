@@ -8,12 +8,14 @@ The same module runs at both ends. Format: PROTOCOL.md §9. Text never contains 
 stands between two of them: `00 COBS(type, payload, CRC-16) 00`.
 """
 
+from ..native import wire
 from ..port import const, ticks_diff
 
 DELIMITER = const(0)
 INTERRUPT = const(3)  # Ctrl-C
 FRAME_MAX = const(520)  # bytes between the delimiters
 PAYLOAD_MAX = const(512)
+FRAME_ROOM = const(9)  # bytes that a frame has at most beyond its payload
 GAP_MS = const(200)  # a frame or packet that pauses so long is given up
 IMPROV_HEADER = b"IMPROV"
 IMPROV_VERSION = const(1)
@@ -28,136 +30,20 @@ _FRAME = const(1)
 _IMPROV = const(2)
 
 
-def crc16(data):
-    """CRC-16/GENIBUS of bytes: polynomial 0x1021, initially 0xFFFF, inverted at the end.
-
-    Not inverted, a frame whose last delimiter was damaged would still have a right CRC.
-    """
-    return crc16_more(0xFFFF, data, 0, len(data)) ^ 0xFFFF
-
-
-def crc16_more(crc, buf, off, n):
-    """`crc`, neither begun nor inverted, over n bytes more at buf[off:]. Does not allocate."""
-    for i in range(off, off + n):
-        byte = buf[i]
-        crc = _CRC_TABLE[(crc >> 12) ^ (byte >> 4)] ^ (crc << 4 & 0xFFFF)
-        crc = _CRC_TABLE[(crc >> 12) ^ (byte & 15)] ^ (crc << 4 & 0xFFFF)
-    return crc
-
-
-# CRC of each value of four bits.
-_CRC_TABLE = tuple(((n << 12) ^ (n << 5) ^ n) & 0xFFFF for n in range(16))
-
-
-def cobs_encode(data):
-    """`data` without zero bytes: Consistent Overhead Byte Stuffing (Cheshire and Baker, 1999)."""
-    out = bytearray(len(data) + len(data) // 254 + 1)
-    code_at, at, code = 0, 1, 1
-    for byte in data:
-        if code == 0xFF:  # 254 bytes without a zero
-            out[code_at] = code
-            code_at, at, code = at, at + 1, 1
-        if byte == 0:
-            out[code_at] = code
-            code_at, at, code = at, at + 1, 1
-        else:
-            out[at] = byte
-            at += 1
-            code += 1
-    out[code_at] = code
-    return bytes(out[:at])
-
-
-def cobs_decode_in_place(buf, n):
-    """Decode the first `n` bytes of `buf` where they are: the size of the result, or -1 when
-    cobs_encode() cannot have made them, and `buf` is as it was. Does not allocate.
-    """
-    at = 0
-    while at < n:
-        code = buf[at]
-        stop = at + code
-        if code == 0 or stop > n:
-            return -1
-        for i in range(at + 1, stop):
-            if buf[i] == 0:
-                return -1
-        at = stop
-    size = at = 0
-    while at < n:
-        code = buf[at]
-        stop = at + code
-        for i in range(at + 1, stop):
-            buf[size] = buf[i]
-            size += 1
-        at = stop
-        if code != 0xFF and at < n:
-            buf[size] = 0
-            size += 1
-    return size
-
-
-def cobs_decode(data):
-    """What cobs_encode() was given; None when it cannot have made `data`."""
-    out = bytearray(data)
-    size = cobs_decode_in_place(out, len(out))
-    return None if size < 0 else bytes(out[:size])
-
-
 def encode(kind, payload):
     """The bytes of one frame: `kind` 1..255, `payload` of at most PAYLOAD_MAX bytes."""
-    if len(payload) > PAYLOAD_MAX or not 1 <= kind <= 255:
+    n = len(payload)
+    if n > PAYLOAD_MAX or not 1 <= kind <= 255:
         raise ValueError("a frame has a type 1..255 and at most %d bytes" % PAYLOAD_MAX)
-    body = bytes((kind,)) + bytes(payload)
-    crc = crc16(body)
-    return b"\0" + cobs_encode(body + bytes((crc >> 8, crc & 0xFF))) + b"\0"
-
-
-def encode_into(out, kind, buf, off, n):
-    """Write the frame of `kind` with the payload buf[off:off + n] to the beginning of `out`, which
-    has n + 7 bytes or more; n at most 250. Returns its size. Does not allocate.
-    """
-    out[0] = DELIMITER
-    code_at, at = 1, 2
-    crc = 0xFFFF
-    for i in range(n + 3):
-        if i == 0:
-            byte = kind
-        elif i <= n:
-            byte = buf[off + i - 1]
-        else:
-            byte = (crc >> 8 if i == n + 1 else crc & 0xFF) ^ 0xFF
-        if i <= n:
-            crc = _CRC_TABLE[(crc >> 12) ^ (byte >> 4)] ^ (crc << 4 & 0xFFFF)
-            crc = _CRC_TABLE[(crc >> 12) ^ (byte & 15)] ^ (crc << 4 & 0xFFFF)
-        if byte:
-            out[at] = byte
-        else:
-            out[code_at] = at - code_at
-            code_at = at
-        at += 1
-    out[code_at] = at - code_at
-    out[at] = DELIMITER
-    return at + 1
+    out = bytearray(n + FRAME_ROOM)
+    return bytes(out[: wire.frame_encode(out, kind, payload, 0, n)])
 
 
 def decode(data):
     """(kind, payload) of what stood between two delimiters, or None when it is damaged."""
     out = bytearray(data)
-    size = decode_in_place(out, len(out))
-    return None if size < 0 else (out[0], bytes(out[1 : 1 + size]))
-
-
-def decode_in_place(buf, n):
-    """Decode what stood between two delimiters, the first `n` bytes of `buf`: then its first byte
-    is the type, and the payload follows. Returns the payload's size, or -1: damaged. Does not
-    allocate.
-    """
-    size = cobs_decode_in_place(buf, n)
-    if size < 3 or buf[0] == 0:
-        return -1
-    if crc16_more(0xFFFF, buf, 0, size - 2) ^ 0xFFFF != buf[size - 2] << 8 | buf[size - 1]:
-        return -1
-    return size - 3
+    n = wire.frame_decode(out, len(out))
+    return None if n < 0 else (out[0], bytes(out[1 : 1 + n]))
 
 
 def improv_packet(kind, data):
@@ -222,8 +108,16 @@ class Decoder:
         if self._last_ms is not None and ticks_diff(now_ms, self._last_ms) >= GAP_MS:
             self.pause()
         self._last_ms = now_ms
-        for i in range(n):
+        i = 0
+        while i < n:
+            if self._state == _FRAME:  # most of it at once
+                count = wire.frame_fill(self._packet, self._size, data, i, n - i)
+                self._size += count
+                i += count
+                if i == n:
+                    break
             self._byte(data[i])
+            i += 1
 
     def pause(self):
         """Nothing came for GAP_MS: a frame or packet in the middle is given up."""
@@ -304,7 +198,7 @@ class Decoder:
         if not self._size:
             return  # two delimiters: the second begins a frame
         raw = bytes(memoryview(packet)[: self._size]) if self._salvage else None
-        n = decode_in_place(packet, self._size)
+        n = wire.frame_decode(packet, self._size)
         if n < 0:
             self._give_up(raw)
             self._begin(_FRAME)  # it may be the first one of the next frame

@@ -8,8 +8,8 @@ bridge's frames do: they are urgent, and its packets (media) still more so.
 import asyncio
 from collections import deque
 
+from ..native import wire
 from ..port import const, ticks_diff
-from . import framing
 
 CHUNK = const(64)  # bytes written at once
 BYTES_MAX = 6144  # that wait to be written; the longest line is below 4 kB
@@ -93,7 +93,7 @@ class Outlet:
     def reserve_packets(self):
         """Make the buffers of packets now, so that packet() need not."""
         if self._packets is None:
-            self._packets = [bytearray(PACKET_MAX + 7) for _ in range(PACKETS)]
+            self._packets = [bytearray(PACKET_MAX + wire.FRAME_OVERHEAD) for _ in range(PACKETS)]
 
     def packet(self, kind, buf, off, n):
         """Send a frame with the payload buf[off:off + n] before all that waits, at once if the
@@ -104,7 +104,7 @@ class Outlet:
             return False
         self.reserve_packets()
         slot = (self._first + self._count) % PACKETS
-        self._sizes[slot] = framing.encode_into(self._packets[slot], kind, buf, off, n)
+        self._sizes[slot] = wire.frame_encode(self._packets[slot], kind, buf, off, n)
         self._count += 1
         if self._whole_frame_begun() or not self._push_packets():
             self._news.set()

@@ -28,6 +28,9 @@ WS_ERSV = lib.WS_ERSV
 WS_EOPCODE = lib.WS_EOPCODE
 WS_ECONTROL = lib.WS_ECONTROL
 WS_ELENGTH = lib.WS_ELENGTH
+FRAME_OVERHEAD = lib.FRAME_OVERHEAD
+FRAME_MAX_PAYLOAD = lib.FRAME_MAX_PAYLOAD
+FRAME_EDAMAGED = lib.FRAME_EDAMAGED
 H264_WALK = lib.H264_WALK
 H264_ASSEMBLY = lib.H264_ASSEMBLY
 H264_KEY = lib.H264_KEY
@@ -119,6 +122,24 @@ def ws_header(buf, off, n, info):
     """Read a frame header; its size, 0 if n is too few, or a WS_E code."""
     b, i = _read(buf), _write(info)
     return call(lib.ws_header, b, len(b), off, n, i, len(i))
+
+
+def frame_encode(out, kind, buf, off, n):
+    """Write a frame of the serial line to the beginning of out; its size."""
+    o, b = _write(out), _read(buf)
+    return call(lib.frame_encode, o, len(o), kind, b, len(b), off, n)
+
+
+def frame_decode(buf, n):
+    """Decode a frame in place, type first; the payload's size, or FRAME_EDAMAGED."""
+    b = _write(buf)
+    return call(lib.frame_decode, b, len(b), n)
+
+
+def frame_fill(out, out_off, buf, off, n):
+    """Copy up to a delimiter, or the end of out; how many bytes."""
+    o, b = _write(out), _read(buf)
+    return call(lib.frame_fill, o, len(o), out_off, b, len(b), off, n)
 
 
 def h264_look(buf, off, n):

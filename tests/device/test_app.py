@@ -15,6 +15,7 @@ from callboard.flash.log_ring import LogRing
 from callboard.native import opus
 from callboard.platform import create
 from callboard.platform.settings import Settings
+from callboard.serial import typed
 from callboard.voip.registration import KEY_NAME
 from support import raises, settle
 
@@ -79,6 +80,9 @@ async def test_a_crash_is_told_by_the_next_boot():
     found = await rig.ask("log.boots", {})
     assert [each["boot"] for each in found["boots"]] == [1, 2]
     kept = await rig.ask("log.kept", {"boot": 1})
+    assert kept == await rig.ask("log.kept", {})
+    assert typed.lines("log.kept", kept) == kept["lines"]
+    assert typed.parse("last-boot") == ("log.kept", {})
     assert any("Traceback" in line for line in kept["lines"]) and not kept["more"]
     assert any("ZeroDivisionError" in line for line in kept["lines"])
     assert (await rig.refused("log.kept", {"boot": -1})).code == codes.INVALID_ARGUMENT

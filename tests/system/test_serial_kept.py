@@ -161,14 +161,14 @@ def test_the_way_into_a_board_that_hangs(tmp_path):
 
 def test_a_reset_by_the_watchdog_is_told(tmp_path):
     kept = Kept()
-    with Blank(tmp_path / "board", program="board_with_prompt.py", watchdog_s=2.0) as virtual:
+    with Blank(tmp_path / "board", program="board_with_prompt.py", watchdog_s=4.0) as virtual:
         with SerialLink.open(virtual.path) as link:
             link.wait_for_board(20)
             link._port.write(b"nonsense that is logged\n")
             _until_kept(link, "nonsense")
             link._port.write(b"hang\n")
         capture = log.Capture(lambda: SerialPort(virtual.path), [kept], records.Filter())
-        thread = threading.Thread(target=capture.run, kwargs={"seconds": 10, "lines": 1})
+        thread = threading.Thread(target=capture.run, kwargs={"seconds": 30, "lines": 1})
         thread.start()
         while thread.is_alive():
             virtual.running()

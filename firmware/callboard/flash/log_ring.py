@@ -52,6 +52,7 @@ class LogRing:
         self._order = []  # (sequence, sector), the oldest first
         self._at = SECTOR  # where the next record goes in the last one of them
         self._facts = None  # of this boot, as JSON
+        self._prepared = None  # a sector that is known to be blank
         self.damaged = 0
         self.boot = 0
         self.last = None
@@ -157,13 +158,17 @@ class LogRing:
 
     def prepare(self):
         """Erase the sector that comes next, unless it is blank. Raises StorageError."""
-        self._blank(self._next())
+        sector = self._next()
+        if sector != self._prepared:
+            self._blank(sector)
+            self._prepared = sector
 
     def _turn(self):
         """Begin the next sector: its old lines go."""
         sector = self._next()
         sequence = self._order[-1][0] + 1 if self._order else 1
         self._blank(sector)
+        self._prepared = None
         self._order.append((sequence, sector))
         self._at = SECTOR
         header = struct.pack(_HEADER[:-1], _MAGIC, VERSION, self._unit - 1, sequence)

@@ -153,9 +153,12 @@ class Commands:
         return {"boots": self._board.journal.boots()}
 
     async def _log_kept(self, params):
-        """A page of what one boot left in flash."""
+        """A page of what one boot left in flash; of the one before this one, if none is named."""
         self._check_idle()
-        numbers = params.get("boot"), params.get("skip", 0)
+        boot = params.get("boot")
+        if boot is None:
+            boot = max(0, self._board.journal.boots()[-1]["boot"] - 1)
+        numbers = boot, params.get("skip", 0)
         if not all(isinstance(number, int) and number >= 0 for number in numbers):
             raise InvalidArgument("boot and skip must be numbers, of 0 or more")
         lines, more = self._board.journal.lines(*numbers)

@@ -16,6 +16,7 @@ HELP = (
     "scan                      Wi-Fi networks",
     "test                      self-test",
     "log LEVEL [MODULE]        what it logs: D, I, W or E and above",
+    "last-boot                 the first lines that it kept of the boot before this one",
     "unlock PIN, lock          when a PIN protects the configuration",
     "reboot",
     "factory-reset confirm     erase everything",
@@ -23,6 +24,7 @@ HELP = (
 _WORDS = {
     "status": "status",
     "scan": "wifi.scan",
+    "last-boot": "log.kept",
     "test": "self_test",
     "lock": "lock",
     "reboot": "reboot",
@@ -83,6 +85,10 @@ def lines(method, result):
     """A result as lines for a person."""
     if method == "config.get":
         return ["%s = %s" % (name, _field(value)) for name, value in result["values"].items()]
+    if method == "log.kept":
+        return result["lines"] + (
+            ["there is more: callboard log PORT --last-boot"] * result["more"]
+        )
     if method == "self_test":
         return ["%s  %s: %s" % _test(test) for test in result["tests"]]
     if method == "wifi.scan":

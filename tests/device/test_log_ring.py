@@ -183,6 +183,26 @@ def test_damage_costs_no_more_than_what_it_hits():
     assert {0, 1} <= seen
 
 
+def test_whatever_is_in_the_flash_it_opens_reads_and_goes_on():
+    seed = 20261129
+    for round in range(60):
+        flash = CutFlash(unit=UNITS[round % 4], sectors=2)
+        run(flash, 12)
+        data = bytearray(flash.data)
+        for _ in range(1 + round % 7):
+            seed = (seed * 69069 + 1) & 0xFFFFFFF
+            at = seed >> 4 & 0x1FFF
+            for i in range(at, min(at + (seed >> 17 & 63), len(data))):
+                seed = (seed * 69069 + 1) & 0xFFFFFFF
+                data[i] = seed >> 16 & 0xFF
+        ring = LogRing(CutFlash(data, flash.geometry(), 2))
+        known = [str(text(number), "utf-8") for number in range(12)]
+        assert all(line in known for line in lines(ring))  # nothing is invented
+        ring.begin({"reset": "power on"})
+        ring.write(LINES, b"goes on")
+        assert lines(ring)[-1] == "goes on"
+
+
 def test_garbage_and_other_versions_are_erased():
     for filling in (b"\x00", b"\x5a", b"\xa5\x3c"):
         flash = CutFlash(filling * (3 * SECTOR // len(filling)))

@@ -14,7 +14,7 @@ from callboard_host.serial_line.link import BoardSilent, SerialLink
 from callboard_host.serial_line.plan import Plan
 from callboard_host.serial_line.port import PortFailed, SerialPort
 from callboard_host.serial_line.provision import NotProvisioned, provision
-from support.boards import BOARDS, Blank, every_byte, stored
+from support.boards import BOARDS, IDS, Blank, every_byte, stored
 from support.cable import UART, Cable, Damage
 
 pytestmark = pytest.mark.system
@@ -210,6 +210,27 @@ def test_what_comes_with_ctrl_c_is_for_the_prompt(tmp_path):
         while b"raw REPL" not in heard and time.monotonic() < deadline:
             heard += link._port.read()
     assert b"raw REPL; CTRL-B to exit" in heard
+
+
+@pytest.mark.parametrize(("python", "bits"), BOARDS, ids=IDS)
+def test_ctrl_c_before_the_application_starts(tmp_path, python, bits):
+    """A board waits for it after a reset, and what else comes meanwhile is not for it."""
+    with (
+        Blank(tmp_path / "board", python, bits, window_ms=20000) as virtual,
+        SerialPort(virtual.path) as port,
+    ):
+        time.sleep(0.5)
+        port.write(b"reboot\n\x00\xff")
+        time.sleep(0.5)
+        assert virtual.process.poll() is None
+        port.write(b"\x03")
+        assert virtual.process.wait(10) == 0  # what follows is Python's prompt
+        assert b"boot" not in port.read()
+    with (
+        Blank(tmp_path / "board", python, bits, window_ms=300) as virtual,
+        SerialLink.open(virtual.path) as link,
+    ):
+        link.wait_for_board(10)
 
 
 def test_ctrl_c_inside_frames_and_packets_stops_nothing(any_board):

@@ -6,7 +6,7 @@
 # The board's Python in `make call`, its word size, and what is said (a WAV file of any format).
 PYTHON ?= micropython
 BITS ?= 64
-# Who calls in `make call`: board or phone.
+# Who calls in `make call` and `make bench-call`: board or phone.
 DIRECTION ?= board
 # How it is coded: auto, opus, opus-8k or pcmu.
 CODEC ?= auto
@@ -166,10 +166,10 @@ include tests/native/cpus/cpus.mk
 BOARD_micropython_64 := build/bin/micropython64 natmods-x64
 BOARD_micropython_32 := build/bin/micropython32 natmods-x86
 BOARD := $(BOARD_$(PYTHON)_$(BITS)) $(STAMPS)/native $(STAMPS)/speech
-CALL_OPTIONS = --python $(PYTHON) --bits $(BITS) --codec $(CODEC) $(if $(SPEECH),--speech "$(SPEECH)") $(ARGS)
+CALL_OPTIONS = --caller $(DIRECTION) --python $(PYTHON) --bits $(BITS) --codec $(CODEC) $(if $(SPEECH),--speech "$(SPEECH)") $(ARGS)
 
 call: $(BOARD) ## a call between a virtual board and a phone, with a report in build/call/
-	@$(BIN)/callboard demo-call --caller $(DIRECTION) $(CALL_OPTIONS)
+	@$(BIN)/callboard demo-call $(CALL_OPTIONS)
 
 bench-call: $(BOARD) ## 20 call set-ups and 60 s of media, for percentiles
 	@$(BIN)/callboard bench-call $(CALL_OPTIONS)

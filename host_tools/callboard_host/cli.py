@@ -236,6 +236,9 @@ def bench_call_command(
     python: board_options.Python = board_options.PythonName.micropython,
     bits: board_options.Bits = board_options.BitsName.b64,
     codec: board_options.Codec = board_options.CodecName.auto,
+    caller: Annotated[
+        board_options.End, typer.Option(help="Who calls.")
+    ] = board_options.End.board,
     speech: Annotated[
         Path | None, typer.Option(help="What both ends say: any audio file.")
     ] = None,
@@ -254,6 +257,7 @@ def bench_call_command(
         python=python.value,
         bits=int(bits.value),
         codec=codec.value,
+        caller=caller.value,
         speech=speech,
     )
     running.run(bench.main(options, setups, seconds))

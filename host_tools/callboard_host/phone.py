@@ -67,7 +67,6 @@ class Phone:
         self.state = IDLE
         self.calls_left = config.calls
         self.finished = asyncio.Event()
-        self.failure: CallboardError | None = None  # why the last call of ours was not made
         self.codecs = CodecSet(config.codecs)
         self._emit = emit
         self.desk = Desk(self._told, self._request)
@@ -228,18 +227,17 @@ class Phone:
             return
         self._number += 1
         number, self.state, self._call = self._number, CALLING, {}
-        self.failure, self._gave_up = None, False
+        self._gave_up = False
         self._emit("calling", model_id=model_id, sn=sn)
         try:
             call = await self._ask_to_call(model_id, sn)
-        except CallboardError as error:
+        except CallboardError:
             if self._number == number and self.state == CALLING:
                 self.state = IDLE
                 if self._gave_up:
                     self._emit("ended", reason=codes.END_CANCELLED, by="caller")
                     return self._count()
                 self._count()
-            self.failure = error
             raise
         if self._number == number and self.state == CALLING:
             self._call = call

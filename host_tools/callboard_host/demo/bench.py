@@ -21,11 +21,10 @@ _PAUSES_S = 1.2
 _TALK_S = 0.4  # of a set-up: long enough to hear each other
 
 
-async def set_up_once(stage: Stage, board: Child, phone: Child) -> CallEvents:
+async def set_up_once(board: Child, phone: Child, caller: str) -> CallEvents:
     """A call that is answered at once and hung up as soon as both hear each other."""
-    button = await call.press_and_ring(board, phone)
-    start = button["t_us"]
-    await phone.write_line("answer")
+    start = (await call.begin(board, phone, caller))["t_us"]
+    await call.take(board, phone, caller)
     for end in (phone, board):
         await end.wait_event("audio_first", timeout_s=call.AUDIO_S, after_us=start)
     await asyncio.sleep(_TALK_S)
@@ -36,12 +35,11 @@ async def set_up_once(stage: Stage, board: Child, phone: Child) -> CallEvents:
 
 
 async def long_call(
-    stage: Stage, board: Child, phone: Child, steps: Steps, talk_s: float
+    board: Child, phone: Child, steps: Steps, talk_s: float, caller: str
 ) -> CallEvents:
     """A call of `talk_s` seconds."""
-    button = await call.press_and_ring(board, phone)
-    start = button["t_us"]
-    await phone.write_line("answer")
+    start = (await call.begin(board, phone, caller))["t_us"]
+    await call.take(board, phone, caller)
     await phone.wait_event("answered", timeout_s=RING_S, after_us=start)
     broken = asyncio.gather(
         *(end.wait_event("ended", timeout_s=talk_s + 15, after_us=start) for end in (board, phone))
@@ -99,9 +97,10 @@ async def run(
         phone, board = await call.start_ends(stage, files, options)
         calls = []
         for number in range(setups):
-            calls.append(await set_up_once(stage, board, phone))
+            calls.append(await set_up_once(board, phone, options.caller))
             steps(f"set-up {number + 1} of {setups}")
-        calls.append(await long_call(stage, board, phone, steps, options.plan.total_s + 0.4))
+        talk_s = options.plan.total_s + 0.4
+        calls.append(await long_call(board, phone, steps, talk_s, options.caller))
     steps("measuring")
     media, _ = await asyncio.to_thread(call.publish, calls[-1], files, options)
     return summary(calls, media)
@@ -122,7 +121,7 @@ async def main(options: call.CallOptions, setups: int, seconds: float) -> None:
 def print_summary(console: Console, report: Report) -> None:
     """The percentiles, a line each."""
     lines = [
-        ("set-up: button → phone rings", report["setups"]["setup_ms"]),
+        (reports.setup_label(report["call"]), report["setups"]["setup_ms"]),
         ("answer → audio", report["setups"]["answer_to_audio_ms"]),
     ]
     for name, media in report["media"].items():

@@ -153,18 +153,31 @@ async def until_it_rings(caller: Child, callee: Child, event_name: str, start_us
     ringing.result()
 
 
+async def begin(board: Child, phone: Child, caller: str) -> Event:
+    """Let one end call the other and wait until it rings there; the call's first event."""
+    if caller == PHONE:
+        return await dial_and_ring(board, phone)
+    return await press_and_ring(board, phone)
+
+
+async def take(board: Child, phone: Child, caller: str) -> None:
+    """Let the other end answer, now."""
+    if caller == PHONE:
+        await boards.press(board)
+    else:
+        await phone.write_line("answer")
+
+
 async def ring(board: Child, phone: Child, steps: Steps, caller: str) -> Event:
     """Call, and let the other end answer after a moment; the call's first event."""
+    steps("the phone calls" if caller == PHONE else "pressing the button")
+    first = await begin(board, phone, caller)
     if caller == PHONE:
-        steps("the phone calls")
-        first = await dial_and_ring(board, phone)
         steps("the board rings; its button answers")
         await asyncio.sleep(ANSWER_AFTER_S)
-        await boards.press(board)
-        return first
-    steps("pressing the button")
-    first = await press_and_ring(board, phone)
-    steps("the phone rings; it answers")  # by itself
+        await take(board, phone, caller)
+    else:
+        steps("the phone rings; it answers")  # by itself
     return first
 
 

@@ -9,6 +9,7 @@ import typer
 import callboard
 from callboard_host import board_options, call_verb, errors, keystore_commands
 from callboard_host.boards import commands as board_commands
+from callboard_host.flash import commands as flash_commands
 from callboard_host.image import commands as image_commands
 from callboard_host.relay import commands as relay_commands
 from callboard_host.serial_line import commands as serial_commands
@@ -31,6 +32,7 @@ keystore_commands.register(app)
 call_verb.register(app)
 board_commands.register(app)
 image_commands.register(app)
+flash_commands.register(app)
 
 _PHONE_STATE = call_verb.PHONE_STATE
 

@@ -58,6 +58,12 @@ class Connection:
         self.media_dropped = 0
 
     @property
+    def address(self) -> str:
+        """Where the client connects from: its IP address, as seen from here."""
+        peer = self._transport.get_extra_info("peername")
+        return peer[0] if peer else ""
+
+    @property
     def is_open(self) -> bool:
         """Can anything still be sent?"""
         return self._closing is None and not self._transport.is_closing()

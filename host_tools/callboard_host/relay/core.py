@@ -77,6 +77,11 @@ class Core:
         self.message_limits = RateLimiter(MESSAGES_PER_S, MESSAGES_BURST)
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def check_rate(self, session: Session) -> None:
+        """One message more of this client to another; Refused when there are too many."""
+        if not self.message_limits.take(session.key, self.clock.monotonic_ms()):
+            raise Refused(codes.RPC_OVERLOADED, "too many messages; wait a little")
+
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something beside the running request; a failure is logged."""
         task = asyncio.ensure_future(work)

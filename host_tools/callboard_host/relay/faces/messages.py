@@ -35,7 +35,7 @@ async def send_notice(core: Core, session: Session, _id: int, params: dict[str, 
     device = session.client.device
     assert device is not None  # the registry lets only devices in
     content = fields.json_object(params, "notice", NOTICE_BYTES)
-    _check_rate(core, session)
+    core.check_rate(session)
     now_ms = core.clock.epoch_ms()
     async with core.store.write() as tx:
         user = await permission.find_user(tx, device, params.get("open_id"))
@@ -90,7 +90,7 @@ async def _arrived(core: Core, notice_id: str) -> None:
 async def send_command(core: Core, session: Session, request_id: int, params: Any) -> Result:
     """One end asks the other something; the answer's args come back. Both must be online."""
     args = fields.json_object(params, "args", COMMAND_BYTES)
-    _check_rate(core, session)
+    core.check_rate(session)
     client = session.client
     async with core.store.read() as tx:
         if client.device is not None:
@@ -123,8 +123,3 @@ async def _forward(
         session.peer.respond_error(request_id, error.code, error.message)
     else:
         session.peer.respond(request_id, {"args": answer})
-
-
-def _check_rate(core: Core, session: Session) -> None:
-    if not core.message_limits.take(session.key, core.clock.monotonic_ms()):
-        raise Refused(codes.RPC_OVERLOADED, "too many messages; wait a little")

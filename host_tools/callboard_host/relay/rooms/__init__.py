@@ -1,7 +1,8 @@
 """The room engine: calls, feeds, subscriptions. A pure state machine: no I/O, no clock, no tasks.
 
 Commands take the time, return a result with the effects that the shell has to carry out, or raise
-Refused and change nothing. A call is a room of two made by an invitation.
+Refused and change nothing. A call is a room of two made by an invitation, a live view one of a
+device and those who watch it.
 """
 
 from .effects import (
@@ -20,7 +21,7 @@ from .effects import (
 from .engine import Engine
 from .ids import IdSource
 from .limits import Limits
-from .model import DEVICE_TO_PHONE, PHONE_TO_DEVICE, CallDetails, Identity
+from .model import DEVICE_TO_PHONE, PHONE_TO_DEVICE, CallDetails, Identity, ViewWish
 
 __all__ = [
     "DEVICE_TO_PHONE",
@@ -41,4 +42,5 @@ __all__ = [
     "RouteAdded",
     "RouteRemoved",
     "SessionExpired",
+    "ViewWish",
 ]

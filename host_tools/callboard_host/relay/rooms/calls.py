@@ -71,7 +71,7 @@ class Calls:
         kinds = frozenset(
             (AUDIO, VIDEO) if details.call_type == codes.CALL_TYPE_VIDEO else (AUDIO,)
         )
-        room = self._rooms.open(kinds, call_id)
+        room = self._rooms.open(kinds, closed=True)
         self._rooms.admit(room, caller, auto_subscribe=False)
         call = Call(call_id, room, caller.key, callee.key, details)
         self._state.calls[call_id] = call

@@ -11,7 +11,8 @@ from .effects import Outcome, SessionExpired
 from .ids import IdSource
 from .limits import Limits
 from .membership import LEFT_ABNORMAL, Rooms
-from .model import INVITING, UID, CallDetails, Identity, Participant, State
+from .model import INVITING, UID, CallDetails, Identity, Participant, State, ViewWish
+from .views import Views
 
 GRACE = "grace"  # a kind of timer
 
@@ -24,6 +25,7 @@ class Engine:
         self._state = State(ids or IdSource(), self.limits)
         self._rooms = Rooms(self._state)
         self._calls = Calls(self._state, self._rooms)
+        self._views = Views(self._state, self._rooms)
 
     def refuse_rooms(self, refuse: bool) -> None:
         """A fault switch: while on, no room can be made (-5), as if the relay were full."""
@@ -36,8 +38,8 @@ class Engine:
     ) -> Outcome:
         """A client connected: with its old session (`resumed`) or a new one, which knows nothing.
 
-        A new session leaves the rooms of the room API and keeps the call. Result: `{"call": call
-        or None}`.
+        A new session leaves the rooms of the room API, ends the views and keeps the call. Result:
+        `{"call": call or None}`.
         Raises Refused when the uid is malformed or another participant's.
         """
         who = self._enter(identity)
@@ -48,6 +50,7 @@ class Engine:
         who.present = True
         if fresh:
             self._leave_rooms(who)
+            self._views.lost(who)
             self._calls.callee_arrived(who)
         return self._outcome({"call": self._call_of(who)})
 
@@ -146,6 +149,28 @@ class Engine:
         """Stop receiving a feed."""
         return self._do(self._rooms.unsubscribe, self._participant(key), room_id, stream_id)
 
+    # -- views ---------------------------------------------------------------------------------
+
+    def start_view(self, viewer: str, device: str, wish: ViewWish) -> Outcome:
+        """Prepare a view of a device. Result: `{"view_id", "stream"}`: what the device sends."""
+        who = self._participant(viewer)
+        watched = self._state.participants.get(device)
+        if watched is None:
+            raise Refused(codes.NETWORK, "the device is offline")
+        return self._do(self._views.start, who, watched, wish)
+
+    def view_accepted(self, view_id: str) -> Outcome:
+        """The device agreed. Result: `{"media"}` for the viewer."""
+        return self._do(self._views.accepted, view_id)
+
+    def stop_view(self, view_id: str, viewer: str | None = None) -> Outcome:
+        """End a view, of `viewer` if one is given, or nothing happens; the device is told."""
+        return self._do(self._views.stop, view_id, viewer)
+
+    def finish_view(self, device: str, wish: ViewWish) -> Outcome:
+        """The device ends a view."""
+        return self._do(self._views.finish, self._participant(device), wish)
+
     # -- time ----------------------------------------------------------------------------------
 
     def next_deadline_ms(self) -> int | None:
@@ -197,6 +222,7 @@ class Engine:
         who.present = who.connected = False
         self._calls.lost(who)
         self._leave_rooms(who)
+        self._views.lost(who)
         if was_present:
             self._state.emit(SessionExpired(who.key))
         self._state.forget_idle(who)

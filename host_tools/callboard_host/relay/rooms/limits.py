@@ -13,6 +13,7 @@ class Limits:
     feeds_per_room: int = 16
     feeds_per_member: int = 8
     audio_feeds_to_device: int = 1  # a small device plays one audio feed (DESIGN §4)
+    views_of_device: int = 8  # users who watch it, RAM permitting
     tag_length: int = 64  # characters of its JSON form
     delivery_ms: int = 10_000  # from voip.call until the callee must ring
     ring_ms: int = 60_000  # from ringing until somebody must answer

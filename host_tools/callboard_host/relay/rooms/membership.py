@@ -150,10 +150,10 @@ class Rooms:
         if self._state.refuse_rooms or len(self._state.rooms) >= self._state.limits.rooms:
             raise Refused(codes.CALL_NO_ROOM, "the relay has no room free; try again later")
 
-    def open(self, kinds: frozenset[str], call_id: str | None = None) -> Room:
-        """Make an empty room."""
+    def open(self, kinds: frozenset[str], closed: bool = False) -> Room:
+        """Make an empty room, maybe `closed` to the room API."""
         ids = self._state.ids
-        room = Room(ids.name("r_"), ids.secret(), ids.name("s_"), kinds, call_id)
+        room = Room(ids.name("r_"), ids.secret(), ids.name("s_"), kinds, closed)
         self._state.rooms[room.room_id] = room
         return room
 
@@ -205,7 +205,7 @@ class Rooms:
 
     def _open_room(self, room_id: str) -> Room:
         room = self._state.rooms.get(room_id)
-        if room is None or room.call_id is not None:
+        if room is None or room.closed:
             raise Refused(codes.ROOM_INVALID, "the room does not exist or has ended")
         return room
 

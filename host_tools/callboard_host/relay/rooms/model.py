@@ -106,13 +106,13 @@ class Member:
 
 @dataclass(slots=True)
 class Room:
-    """Members and their feeds. A room of a call (`call_id`) is closed to the room API."""
+    """Members and their feeds. One of a call or a view is `closed` to the room API."""
 
     room_id: str
     token: str
     session_id: str
     kinds: frozenset[str]
-    call_id: str | None = None
+    closed: bool = False
     record_id: str | None = None
     members: dict[str, Member] = field(default_factory=dict)  # by participant key
     feeds: dict[str, Feed] = field(default_factory=dict)  # by feed_id
@@ -143,6 +143,35 @@ class Call:
     invited: bool = False  # the callee was told
 
 
+@dataclass(frozen=True, slots=True)
+class ViewWish:
+    """What a visitor watches: a camera and a kind of stream, codes.RES_*."""
+
+    visitor: int
+    channel: int
+    res_type: int
+
+    @property
+    def stream(self) -> tuple[int, int]:
+        """What is watched, whoever watches it."""
+        return self.channel, self.res_type
+
+    def describe(self) -> dict[str, Any]:
+        """As the device is told."""
+        return {"visitor": self.visitor, "channel": self.channel, "res_type": self.res_type}
+
+
+@dataclass(slots=True)
+class View:
+    """A user watches a device, in a room with all who watch the same."""
+
+    view_id: str
+    device: str
+    viewer: str
+    wish: ViewWish
+    room: Room
+
+
 class State:
     """What the parts of the engine share."""
 
@@ -154,6 +183,7 @@ class State:
         self.uids: dict[str, str] = {}  # uid -> key
         self.rooms: dict[str, Room] = {}
         self.calls: dict[str, Call] = {}
+        self.views: dict[str, View] = {}
         self.ssrcs: set[int] = set()
         self.refuse_rooms = False  # a fault that an operator switched on
         self.effects: list[Effect] = []

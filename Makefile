@@ -49,7 +49,7 @@ ifneq ($(words $(filter 64 32,$(BITS))),1)
 $(error BITS=$(BITS): say BITS=64 or BITS=32)
 endif
 
-.PHONY: help setup venv micropython natmods natmods-host native speech room call bench-call bench-codec bench-keystore fuzz \
+.PHONY: help setup venv micropython natmods natmods-host native speech room call bench-call bench-bridge bench-codec bench-keystore fuzz \
   test test-quick soak spec-coverage lint typecheck clean distclean
 
 help: ## list the targets
@@ -173,6 +173,9 @@ call: $(BOARD) ## a call between a virtual board and a phone, with a report in b
 
 bench-call: $(BOARD) ## 20 call set-ups and 60 s of media, for percentiles
 	@$(BIN)/callboard bench-call $(CALL_OPTIONS)
+
+bench-bridge: $(BOARD_micropython_32) $(STAMPS)/native $(STAMPS)/speech $(STAMPS)/venv-test ## spoken calls over `callboard bridge` at several speeds
+	@$(BIN)/python tests/bench/bridge.py $(ARGS)
 
 bench-codec: micropython natmods-host $(STAMPS)/native $(STAMPS)/speech $(STAMPS)/packages-32 ## Opus per frame, against plain C
 	@$(BIN)/python tests/bench/codec.py $(ARGS)

@@ -21,7 +21,7 @@ static int frame_ok(int32_t rate, int32_t n) {
 
 static int32_t scratch_need(int32_t rate, int32_t channels, int32_t complexity, int32_t n) {
     int32_t need = channels == 2 ? SCRATCH_STEREO : complexity < 5 ? SCRATCH_MONO_SIMPLE : SCRATCH_MONO;
-    need += SCRATCH_PER_KHZ * channels * (rate / 1000) + SCRATCH_SPARE;
+    need += SCRATCH_PER_KHZ * channels * (rate / 1000) + SCRATCH_SPARE + CALLBOARD_SILK_COPIES;
     return need + (n > rate / 50 ? SCRATCH_LONG : 0) + STATE_ALIGN - 1;
 }
 
@@ -170,6 +170,6 @@ int32_t cbo_encode(uint8_t *state, size_t state_size, uint8_t *scratch, size_t s
         return CBO_EOVERLAP;
     }
     int32_t most = n > header->rate / 50 ? 3 * CBO_MAX_PACKET : CBO_MAX_PACKET;
-    cbo_lend_scratch(scratch, scratch_size);
+    cbo_lend_scratch(scratch, scratch_size, CALLBOARD_SILK_COPIES);
     return run(header, ranges[2].start, n, out + out_off, out_len < most ? out_len : most);
 }

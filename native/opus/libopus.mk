@@ -12,7 +12,7 @@ OPUS_SRC := $(abspath $(or $(OPUS_DIR),build/src/opus))
 
 HERE := native/opus
 SOURCES := $(file < $(HERE)/sources.txt)
-OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
+OBJECTS := $(SOURCES:%.c=$(OUT)/%.o) $(OUT)/silk_copies.o
 INCLUDES := -I$(HERE) $(addprefix -I$(OPUS_SRC)/,include celt silk silk/fixed src)
 # Warnings are upstream's business.
 CFLAGS := -std=gnu99 -w -DNDEBUG -ffunction-sections -fdata-sections -fvisibility=hidden
@@ -33,8 +33,12 @@ $(STAMP):
 	@mkdir -p $(sort $(dir $(OBJECTS)))
 	@echo '$(CONFIGURATION)' > $@
 
-$(OBJECTS): $(OUT)/%.o: $(OPUS_SRC)/celt/celt.h $(STAMP) $(HERE)/libopus_config.h $(HERE)/scratch.h
+$(OUT)/silk_copies.o: $(OPUS_SRC)/celt/celt.h $(STAMP) $(HERE)/libopus_config.h $(HERE)/scratch.h
+$(filter-out $(OUT)/silk_copies.o,$(OBJECTS)): $(OUT)/%.o: $(OPUS_SRC)/celt/celt.h $(STAMP) $(HERE)/libopus_config.h $(HERE)/scratch.h
 	@$(CC) $(CFLAGS) $(FLAGS) -include $(HERE)/libopus_config.h $(INCLUDES) -c $(OPUS_SRC)/$*.c -o $@
+
+$(OUT)/silk_copies.o: $(HERE)/silk_copies.c
+	@$(CC) $(CFLAGS) $(FLAGS) -include $(HERE)/libopus_config.h $(INCLUDES) -c $< -o $@
 
 $(OUT)/libopus.a: $(OBJECTS) $(HERE)/sources.txt
 	@rm -f $@

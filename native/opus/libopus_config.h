@@ -59,6 +59,11 @@
 #define ALLOC_STACK SAVE_STACK
 #define RESTORE_STACK callboard_scratch_pop(_saved_stack)
 
+/* Three large local variables of silk/fixed/encode_frame_FIX.c, and where they are instead (silk_copies.c). */
+#define sNSQ_copy (*callboard_silk_first())
+#define sNSQ_copy2 (*callboard_silk_second())
+#define sNSQ_LBRR (*callboard_silk_first())
+
 #define OPUS_CHECK_ARRAY(ptr, len) 0
 #define OPUS_CHECK_VALUE(value) 0
 #define OPUS_PRINT_INT(value) do {} while (0)

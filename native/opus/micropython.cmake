@@ -11,7 +11,7 @@ endif()
 # A library of its own, because its configuration and its silenced warnings must not reach other sources.
 file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/sources.txt CALLBOARD_LIBOPUS_SOURCES)
 list(TRANSFORM CALLBOARD_LIBOPUS_SOURCES PREPEND ${CALLBOARD_OPUS_TREE}/)
-add_library(callboard_libopus STATIC ${CALLBOARD_LIBOPUS_SOURCES})
+add_library(callboard_libopus STATIC ${CALLBOARD_LIBOPUS_SOURCES} ${CMAKE_CURRENT_LIST_DIR}/silk_copies.c)
 target_compile_options(callboard_libopus PRIVATE
     -w -ffunction-sections -fdata-sections -include ${CMAKE_CURRENT_LIST_DIR}/libopus_config.h
 )

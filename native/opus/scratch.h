@@ -38,6 +38,11 @@ void callboard_scratch_lend(void *block, size_t size);
 void *callboard_scratch_push(size_t size);
 __attribute__((noreturn)) void callboard_scratch_overflow(void);
 
+/* Lend CALLBOARD_SILK_COPIES aligned bytes to the SILK encoder (silk_copies.c), also until the next time. */
+#define CALLBOARD_SILK_COPY 4352
+#define CALLBOARD_SILK_COPIES (2 * CALLBOARD_SILK_COPY)
+void callboard_silk_lend(void *block);
+
 #ifdef CALLBOARD_SCRATCH_WATCH /* tests/native/fuzz has a scratch.c of its own */
 void callboard_scratch_pop(char *saved);
 #else

@@ -19,6 +19,7 @@ static int16_t pcm[MAX_SAMPLES];
 static unsigned char packets[MAX_FRAMES][MAX_PACKET];
 static int sizes[MAX_FRAMES];
 static char scratch[60000] __attribute__((aligned(16)));
+static char copies[CALLBOARD_SILK_COPIES] __attribute__((aligned(16)));
 static char states[2][80000] __attribute__((aligned(16)));
 
 void callboard_scratch_overflow(void) {
@@ -55,6 +56,7 @@ int main(int count, char **arguments) {
     opus_encoder_ctl(encoder, OPUS_SET_PACKET_LOSS_PERC(15 * atoi(arguments[7])));
     double start = now_us();
     for (int k = 0; k < frames; k++) {
+        callboard_silk_lend(copies);
         callboard_scratch_lend(scratch, sizeof(scratch));
         sizes[k] = opus_encode(encoder, pcm + k * n * channels, n, packets[k], MAX_PACKET);
         bytes += sizes[k];

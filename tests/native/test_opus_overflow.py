@@ -68,7 +68,8 @@ def test_overflow_on_micropython(arch, bits):
     )
     assert made.returncode == 0, made.stdout + made.stderr
     script = mpy.parent / "overflow.py"
-    script.write_text(SCRIPT.replace("LIMIT", str(LIMIT)).replace("COPIES", str(COPIES)), encoding="utf-8")
+    text = SCRIPT.replace("LIMIT", str(LIMIT)).replace("COPIES", str(COPIES))
+    script.write_text(text, encoding="utf-8")
     done = subprocess.run(
         [TOP / "build" / "bin" / f"micropython{bits}", script, mpy.parent],
         env={**environment, "MICROPYPATH": ".frozen"},

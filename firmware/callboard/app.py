@@ -305,7 +305,7 @@ class App:
         if not isinstance(error, CallboardError):
             self._log.exception(error)
         code = getattr(error, "code", codes.AVT_FAILED)
-        message = getattr(error, "message", repr(error))
+        message = self._hardware.log.redact(getattr(error, "message", repr(error)))
         self._log.error("%s (code %d)", message, code)
         if self._upkeep is not None:
             self._upkeep.error = code, message

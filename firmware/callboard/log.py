@@ -42,6 +42,14 @@ class Log:
         """Never show these texts: `***` stands for them. Replaces what was told before."""
         self._secrets = [printable(text) for text in secrets if len(text) >= HIDE_MIN]
 
+    def redact(self, text):
+        """`text` as it may be shown: one line, without the secrets."""
+        text = printable(text)
+        for secret in self._secrets:
+            if secret in text:
+                text = text.replace(secret, "***")
+        return text
+
     def set_level(self, level, module=None):
         """Log `level` ("D", "I", "W", "E") and above, of all modules or of one; None: as all.
 
@@ -77,10 +85,7 @@ class Log:
             return
         if args:
             text = text % args
-        text = printable(text)
-        for secret in self._secrets:
-            if secret in text:
-                text = text.replace(secret, "***")
+        text = self.redact(text)
         if len(text) > LINE_MAX:
             text = text[: LINE_MAX - 3] + "..."
         line = "%s (%d) %s: %s" % (LEVELS[level], self._clock.ticks_ms(), name, text)

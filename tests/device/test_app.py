@@ -125,6 +125,17 @@ async def test_the_watchdog_is_fed_while_the_loop_lives():
     assert chip.resting
 
 
+async def test_an_error_with_a_secret_in_it_is_told_without():
+    rig = Rig()
+    await rig.boot()
+    await rig.ask("config.set", {"values": {"wifi_password": "hunter2 hunter2"}})
+    rig.app._failed(InvalidArgument("joining with hunter2 hunter2\nfailed"))
+    told = rig.fields("error")[-1]["message"], (await rig.ask("status", {}))["error"]["message"]
+    assert told == ("joining with ***.failed",) * 2
+    assert not any("hunter2" in line for line in rig.hardware.lines)
+    await rig.off()
+
+
 async def test_a_task_that_nobody_waits_for_is_heard_of():
     rig = Rig()
     await rig.boot()

@@ -10,10 +10,10 @@ configuration it waits to be provisioned (PROTOCOL.md §9) and then goes online.
 import asyncio
 
 from . import __version__, codes, native, platform, port
+from .chores import Chores
 from .config import Config
 from .core.supervisor import Supervisor
 from .errors import Busy, CallboardError, InvalidArgument, NotRegistered, RemoteError
-from .journal import Journal
 from .ringing import Ringing
 from .serial.commands import Commands
 from .upkeep import Upkeep
@@ -22,9 +22,7 @@ from .voip.callbacks import NO_COMMANDS
 from .voip.client import Client
 
 CLOSE_MS = 8000
-BEAT_MS = 1000
 REFUSED_MS = 60000  # after the relay did not accept our key
-IDLE_MS = 2000  # how often to look whether there is time for the flash
 RESTART = 85  # exit status: the board is to be started again
 BOOT_COLLECT = 8192  # bytes: what loads now stays, and must not be scattered among garbage
 _RELAY_BUSY = (codes.SERVER, codes.TIMEOUT, codes.RPC_OVERLOADED)  # and not the ticket refused
@@ -86,8 +84,8 @@ class App:
         self._open = False
         self._status = 0
         self._how = "off"
-        self._config = self._upkeep = self._commands = self._watchdog = self._ringing = None
-        self._journal = Journal(hardware.log, hardware.log_ring(), hardware.clock, self._idle)
+        self._config = self._upkeep = self._commands = self._ringing = None
+        self._chores = Chores(hardware, self._log, self._idle)
 
     def _make_client(self):
         network = self._network
@@ -97,10 +95,9 @@ class App:
     async def main(self):
         """Bring everything up, and down again at the end. Returns the exit status."""
         self._open = True
-        asyncio.get_event_loop().set_exception_handler(self._task_broke)
         fields = port.implementation()
         fields["firmware"] = __version__
-        fields["reset"] = self._journal.begin(self._hardware.reset_cause(), __version__)
+        fields["reset"] = self._chores.begin(__version__)
         fields["native"] = native.implementations()
         self._emit("boot", fields)
         self._show()
@@ -108,9 +105,7 @@ class App:
             self._make_parts()
             self._tasks.start("connect", self._connect)
             self._tasks.start("console", self._console)
-            self._tasks.start("journal", self._journal.run)
-            self._tasks.start("watchdog", self._beat)
-            self._tasks.start("flash", self._maintain)
+            self._chores.start(self._tasks, self._store)
             await self._quit.wait()
         except Exception as error:
             self._failed(error)
@@ -137,7 +132,14 @@ class App:
             lambda: self._start(self._client.answer),
             lambda error: self._mended("ring tone", error),
         )
-        parts = hardware, self._config, self._store, self._client, self._sound, self._journal
+        parts = (
+            hardware,
+            self._config,
+            self._store,
+            self._client,
+            self._sound,
+            self._chores.journal,
+        )
         self._upkeep = Upkeep(*parts, self.reconfigure, self.quit)
         hardware.log.hide(self._config.secrets())
         self._commands = Commands(self._config, self._upkeep, hardware.clock)
@@ -202,11 +204,8 @@ class App:
         for task in tasks:
             task.cancel()
         self._hardware.close()
-        asyncio.get_event_loop().set_exception_handler(None)
         self._log.info("switched off")
-        self._journal.end(self._how)
-        if self._watchdog is not None:
-            self._watchdog.rest()
+        self._chores.end(self._how)
         self._hardware.flush()
 
     async def _hurry(self, over):
@@ -273,29 +272,9 @@ class App:
         hardware = self._hardware
         await hardware.read_console(self._button, self.quit, self._command, self._commands)
 
-    async def _beat(self):
-        """Tell the watchdog that the loop lives. A loop that hangs must not lock anybody out."""
-        self._watchdog = self._hardware.watchdog()
-        while self._watchdog is not None:
-            self._watchdog.beat()
-            await self._hardware.clock.sleep_ms(BEAT_MS)
-
     def _idle(self):
         """Whether the flash may be written: no call, and none whose sound still plays."""
         return self._client.call_state == calls.IDLE and not self._sounds
-
-    def _task_broke(self, loop, context):
-        """A task that nobody waits for ended with an exception."""
-        error = context.get("exception")
-        if error is not None:
-            self._log.exception(error)
-        self._log.error("a task failed: %s", context.get("message"))
-
-    async def _maintain(self):
-        """What would stall the board in a call, an erase of flash, is done between calls."""
-        while True:
-            self._store.maintain()
-            await self._hardware.clock.sleep_ms(IDLE_MS)
 
     def _task_failed(self, name, error, delay_ms):
         self._failed(error)

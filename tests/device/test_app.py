@@ -7,7 +7,8 @@ from app_rig import BoardConstants, Empty, Rig
 from voip_bench import media, rtp_packet
 
 from callboard import codes, native
-from callboard.app import IDLE_MS, RESTART, App
+from callboard.app import RESTART, App
+from callboard.chores import IDLE_MS
 from callboard.errors import InvalidArgument, NetworkError
 from callboard.flash import SECTOR
 from callboard.flash.devices import RamFlash

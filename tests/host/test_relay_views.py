@@ -96,7 +96,7 @@ async def test_a_device_that_refuses_or_says_nothing(make_world):
         await ada.answer_of(asking)
     assert refusal.value.code == codes.TIMEOUT
     late = await device.wait_for(lambda m: m.get("method") == "view.start")
-    await device.send({"id": late["id"], "result": {"info": INFO}})  # too late: nothing comes of it
+    await device.send({"id": late["id"], "result": {"info": INFO}})  # nothing comes of it
     assert not world.relay.core.hub.router.routes("device:doorbell-1/SN0001")
     for answer in ({"info": 5}, {"info": {"a": 1.5}}):
         with pytest.raises(Refusal) as refusal:

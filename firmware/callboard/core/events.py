@@ -30,6 +30,10 @@ class Fanout:
         left = tuple(each for each in self._listeners.get(name, ()) if each != callback)
         self._listeners[name] = left
 
+    def has(self, name):
+        """Whether anybody listens to `name`."""
+        return bool(self._listeners.get(name))
+
     def emit(self, name, *args):
         """Call every listener of `name` with `args`."""
         for callback in self._listeners.get(name, ()):

@@ -25,7 +25,7 @@ class PictureSession:
     """
 
     def __init__(self, clock, media, transport, listener, camera=None, sent=None, shown=None):
-        self._transport = transport
+        self.transport = transport
         self._listener = listener
         self._camera = camera
         self._buffer = sent
@@ -49,6 +49,11 @@ class PictureSession:
         if self._camera is not None and self.sender is not None:
             self._camera.start()
             self._lost = self._camera.lost
+
+    def restart(self):
+        """Somebody else begins to watch: go on with a key frame."""
+        if self.sender is not None:
+            self.sender.restart()
 
     def stop(self):
         """End: the camera stops, what is on its way is given up."""
@@ -154,13 +159,13 @@ class PictureSession:
 
     def _send_rtcp(self, first, kind, words, ssrc, target):
         """One RTCP packet of 4 * (words + 1) bytes: its sender's SSRC, and maybe another one."""
-        packet, at = self._feedback, self._transport.headroom
+        packet, at = self._feedback, self.transport.headroom
         packet[at], packet[at + 1], packet[at + 2], packet[at + 3] = first, kind, 0, words
         for i in range(4):
             packet[at + 4 + i] = ssrc[i]
             if target is not None:
                 packet[at + 8 + i] = target[i]
-        self._transport.send(packet, at, 4 * (words + 1))
+        self.transport.send(packet, at, 4 * (words + 1))
 
     # -- figures -----------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from .. import codes
 from ..errors import InvalidArgument, ProtocolError, WrongOrder
 from ..media.congestion import Congestion
 from .callbacks import AV_CALLBACKS, listen
-from .streams import audio_info, check_media, video_info
+from .streams import Prepared, check_media
 
 CHANNEL = 0  # a device has one camera at most: its channel is 0 (000 §3)
 RES_TYPE = codes.RES_HIGH  # the main stream
@@ -72,7 +72,8 @@ class Av:
         self._ticker = None
         self._congestion = None
         self.has_camera = camera is not None
-        self._camera = None if camera is True else camera
+        self.camera = None if camera is True else camera
+        self.views = None  # a voip.views.Views, once there is a line
         self._reserve_pictures(screen)
 
     def _load_media(self, devices, codecs):
@@ -92,7 +93,7 @@ class Av:
 
     def _reserve_pictures(self, screen):
         """Their code and their memory; now, as for sound."""
-        self._taken = bytearray(self._camera.picture_max) if self._camera is not None else None
+        self._taken = bytearray(self.camera.picture_max) if self.camera is not None else None
         self._shown = bytearray(screen) if screen else None
         if self.has_camera or screen:
             from ..media.pictures import PictureSession
@@ -143,6 +144,11 @@ class Av:
         """Call a callback that may refuse: then its CallboardError is raised."""
         self._events.ask(name, *args)
 
+    def ask_info(self, *args):
+        """Call on_get_av_enc_info of a visitor, who may be refused by a CallboardError."""
+        if self._events.has("on_get_av_enc_info"):
+            self._events.ask("on_get_av_enc_info", *args)
+
     @property
     def running(self):
         """True while a stream may flow."""
@@ -181,13 +187,24 @@ class Av:
             return None
         if (sends and not self.has_camera) or (shows and self._shown is None):
             raise ProtocolError("media has pictures that this end did not offer")
-        parts = self._camera, self._taken, self._shown
-        return self._picture_class(self._clock, media, transport, self, *parts)
+        if sends and self.camera is not None and self.views:
+            self.views.finish_all()  # the call needs the camera
+        return self.picture_session(media, transport, self)
+
+    def picture_session(self, media, transport, listener):
+        """A PictureSession with this device's camera and screen."""
+        parts = self.camera, self._taken, self._shown
+        return self._picture_class(self._clock, media, transport, listener, *parts)
+
+    @property
+    def shows_in_call(self):
+        """Whether a call has the camera."""
+        return self._pictures is not None and self._pictures.sending
 
     def start(self, prepared, visitor, call_type):
         """Begin to send and receive what prepare() has made."""
         session, pictures = prepared.session, prepared.pictures
-        self._infos = prepared.infos(self._camera)
+        self._infos = prepared.infos(self.camera)
         self._transport = prepared.transport
         self._visitor = visitor
         self._receiving = self._heard = False
@@ -245,6 +262,8 @@ class Av:
     def receive(self, buf, off, n, arrival_ms):
         """One media message from the link."""
         session, pictures = self._session, self._pictures
+        if self.views and self.views.receive(buf, off, n, arrival_ms):
+            return
         if session is None:
             return
         if pictures is None or not pictures.receive(buf, off, n, arrival_ms):
@@ -259,7 +278,8 @@ class Av:
         """
         if self._session is None or self._microphone is not None:
             raise WrongOrder("send_audio needs a call, and no built-in microphone")
-        self._check_stream(visitor, channel)
+        if not self._is_in_call(visitor, channel):
+            raise InvalidArgument("no stream to visitor %s, channel %s" % (visitor, channel))
         if self._pictures is None:
             self._tick()
         if self._mute:
@@ -273,50 +293,65 @@ class Av:
         True when it was begun: `buf` must stay as it is while stream_buffer() tells of bytes that
         wait. False when it was dropped: the one before still waits, or a key frame is needed
         first (on_key_frame_wanted). `pts_ms`: when it was taken, by any clock in ms that wraps at
-        2^30. Raises WrongOrder when no call runs or a built-in camera sends, InvalidArgument for
-        another visitor or channel, when nobody watches, or for what is no access unit.
+        2^30. All who watch the same stream get it, whichever of them is named. Raises WrongOrder
+        when nothing runs or a built-in camera sends, InvalidArgument for another visitor or
+        channel, or for what is no access unit.
         """
-        if self._session is None or self._camera is not None:
-            raise WrongOrder("send_video needs a call, and no built-in camera")
-        self._check_stream(visitor, channel)
-        if self._pictures is None:
+        if self.camera is not None:
+            raise WrongOrder("send_video needs a device without a built-in camera")
+        pictures = self._pictures_to(visitor, channel)
+        if pictures is None:
             raise InvalidArgument("nobody asked for pictures of this end")
-        return self._pictures.send(buf, off, n, pts_ms)
+        return pictures.send(buf, off, n, pts_ms)
 
     def finish_stream(self, visitor, channel, video_res_type):
-        """Send no more pictures in this call, which goes on (sendFinishStream).
+        """Send no more pictures to a visitor, who is told (sendFinishStream).
 
-        The far end is told. Raises as send_video does.
+        A view ends, with on_stop_real_play; a call goes on without pictures. Raises as send_video
+        does.
         """
-        if self._session is None:
-            raise WrongOrder("finish_stream needs a call")
-        self._check_stream(visitor, channel)
-        if self._pictures is not None:
-            self._pictures.finish()
+        pictures = self._pictures_to(visitor, channel)
+        if self._is_in_call(visitor, channel):
+            if pictures is not None:
+                pictures.finish()
+        else:
+            self.views.finish(visitor, channel, video_res_type)
 
     def stream_buffer(self, visitor, channel):
         """Bytes that wait to be sent (getSendStreamBuf): of the picture on its way, and what the
         connection has not taken yet."""
-        if self._session is None:
+        if self._session is None and not self.views:
             return 0
-        self._check_stream(visitor, channel)
-        waiting = self._transport.waiting
-        return waiting + (self._pictures.queued if self._pictures is not None else 0)
+        pictures = self._pictures_to(visitor, channel)
+        transport = self._transport if self._is_in_call(visitor, channel) else pictures.transport
+        return transport.waiting + (pictures.queued if pictures is not None else 0)
 
     def stream_status(self, visitor, channel, stream_type):
         """The state of what is sent (getSendStreamStatus): one of codes.STREAM_STATUS_*."""
-        if self._session is None or visitor != self._visitor or channel != CHANNEL:
-            return codes.STREAM_STATUS_OFF
-        pictures = self._pictures
-        if stream_type == codes.STREAM_VIDEO and (pictures is None or not pictures.sending):
-            return codes.STREAM_STATUS_OFF
-        if self._congestion.event == codes.EVENT_CONGESTION_HIGH:
-            return codes.STREAM_STATUS_CONGESTED
-        return codes.STREAM_STATUS_SENDING
+        if self._is_in_call(visitor, channel):
+            pictures = self._pictures
+            if stream_type == codes.STREAM_VIDEO and (pictures is None or not pictures.sending):
+                return codes.STREAM_STATUS_OFF
+            if self._congestion.event == codes.EVENT_CONGESTION_HIGH:
+                return codes.STREAM_STATUS_CONGESTED
+            return codes.STREAM_STATUS_SENDING
+        if stream_type != codes.STREAM_AUDIO and self.views and self.views.find(visitor, channel):
+            return codes.STREAM_STATUS_SENDING
+        return codes.STREAM_STATUS_OFF
 
-    def _check_stream(self, visitor, channel):
-        if visitor != self._visitor or channel != CHANNEL:
+    def _is_in_call(self, visitor, channel):
+        return self._session is not None and visitor == self._visitor and channel == CHANNEL
+
+    def _pictures_to(self, visitor, channel):
+        """The PictureSession of a call, None when it has none, or of a view."""
+        if self._session is None and not self.views:
+            raise WrongOrder("nobody is there: this needs a call or a visitor")
+        if self._is_in_call(visitor, channel):
+            return self._pictures
+        pictures = self.views.find(visitor, channel) if self.views else None
+        if pictures is None:
             raise InvalidArgument("no stream to visitor %s, channel %s" % (visitor, channel))
+        return pictures
 
     # --- what the sessions tell ---
 
@@ -388,25 +423,6 @@ class Av:
             await self._stopped.wait()
         if self._task is task:
             self._task = None
-
-
-class Prepared:
-    """The streams of a call that is about to begin: sessions of sound, and of pictures or None."""
-
-    def __init__(self, session, pictures, media, transport):
-        self.session = session
-        self.pictures = pictures
-        self.transport = transport
-        self._media = media
-
-    def infos(self, camera):
-        """iv_cm_av_data_info_s of each stream, by its name in the media description."""
-        media = self._media
-        infos = {name: audio_info(media[name]) for name in ("send", "receive")}
-        for name, device in (("send_video", camera), ("receive_video", None)):
-            if media.get(name) is not None:
-                infos[name] = video_info(media[name], device)
-        return infos
 
 
 def _nothing(*_):

@@ -18,6 +18,7 @@ AV_CALLBACKS = (
     "on_recv_command",
     "on_call_state",
     "on_call_stats",
+    "on_get_peer_outer_net",
     "on_key_frame_wanted",
     "on_pictures_over",
 )
@@ -48,10 +49,13 @@ class AvCallbacks:
         """Before a stream starts, of sound and of pictures; `info` of sound {"codec", "rate",
         "clock_rate", "channels", "frame_ms"}: "opus" or "pcmu", Hz of PCM and of RTP's clock; of
         pictures {"codec": "h264", "clock_rate"} and what is known of "width", "height", "fps".
+        What is changed in it reaches who watches. `args` of a playback: what the visitor asks
+        for, such as {"start_ms", "end_ms"}. Raise CallboardError to refuse a visitor.
         """
 
     def on_start_real_play(self, visitor, channel, video_res_type, args):
-        """Media may be sent from now on; `args` {"call_type"}. Once per request."""
+        """Media may be sent from now on; `args` of a call {"call_type"}, of a visitor what it asks
+        for. Once per request, also when several watch the same."""
 
     def on_stop_real_play(self, visitor, channel, video_res_type):
         """Stop sending. Once for each on_start_real_play."""
@@ -97,6 +101,9 @@ class AvCallbacks:
         As of media.pipeline.AudioSession.stats(); of frames and packets only without devices; of
         pictures as media.pictures.PictureSession.stats().
         """
+
+    def on_get_peer_outer_net(self, visitor, channel, address):
+        """The public IP address of who begins to watch, a text (onGetPeerOuterNet)."""
 
     def on_key_frame_wanted(self, visitor, channel, video_res_type):
         """Ours: the next picture given to send_video must be a key frame."""

@@ -8,6 +8,7 @@ from .av import CHANNEL
 from .caller import Caller
 from .data_model import check_properties
 from .messages import Messages
+from .views import Views
 
 
 class Line:
@@ -53,7 +54,10 @@ class Line:
             report=tools["report"],
         )
         self.caller = Caller(self.link, av, tools["clock"], tools["report"])
+        self._views = Views(self.link, av, tools["clock"], tools["report"])
         self.pushes = {
+            "view.start": self._views.start,
+            "view.stop": self._views.stop,
             "dm.set": self._dm_set,
             "voip.module_status": self._module_status,
             "voip.peer_ready": self._peer_ready,
@@ -66,6 +70,7 @@ class Line:
     async def stop(self):
         """Close the connection, end what runs over it."""
         await self.link.stop()
+        self._views.lost()
         await self._av.wait_stopped()
 
     # --- what the link tells ---
@@ -91,6 +96,7 @@ class Line:
             self.ready = False
             self._notify(codes.EVENT_P2P_PEER_LOST)
         self.caller.lost()
+        self._views.lost()
 
     # --- what the relay pushes ---
 

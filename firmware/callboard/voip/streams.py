@@ -29,13 +29,17 @@ def check_media(media):
             if not isinstance(stream.get(name), str):
                 raise ProtocolError("media.%s.%s must be a text" % (side, name))
     for side in ("send_video", "receive_video"):
-        stream = media.get(side)
-        if stream is not None:
-            if not isinstance(stream, dict):
-                raise ProtocolError("media.%s must be a stream" % side)
-            from ..media import video
+        if media.get(side) is not None:
+            check_video(side, media[side])
 
-            video.check_stream(stream)
+
+def check_video(side, stream):
+    """Raises ProtocolError unless `stream` describes a stream of pictures."""
+    if not isinstance(stream, dict):
+        raise ProtocolError("media.%s must be a stream" % side)
+    from ..media import video
+
+    video.check_stream(stream)
 
 
 def audio_info(stream):
@@ -53,3 +57,22 @@ def video_info(stream, camera=None):
         if value is not None:
             info[name] = value
     return info
+
+
+class Prepared:
+    """The streams of a call that is about to begin: sessions of sound, and of pictures or None."""
+
+    def __init__(self, session, pictures, media, transport):
+        self.session = session
+        self.pictures = pictures
+        self.transport = transport
+        self._media = media
+
+    def infos(self, camera):
+        """iv_cm_av_data_info_s of each stream, by its name in the media description."""
+        media = self._media
+        infos = {name: audio_info(media[name]) for name in ("send", "receive")}
+        for name, device in (("send_video", camera), ("receive_video", None)):
+            if media.get(name) is not None:
+                infos[name] = video_info(media[name], device)
+        return infos

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from callboard_host.errors import BadInput
 from callboard_host.serial_line import log, records
 from callboard_host.serial_line.link import SerialLink
 from callboard_host.serial_line.port import SerialPort
@@ -87,6 +88,18 @@ def test_what_was_said_before_anybody_listened(any_board):
     log.capture(any_board.path, [kept], records.Filter(), history=True, seconds=0.3)
     assert kept.records[0].note and "1 lines from the board's memory" in kept.records[0].text
     assert "to be provisioned" in kept.records[1].text and kept.records[1].level == "W"
+
+
+def test_a_board_is_made_to_say_more(tmp_path):
+    with Blank(tmp_path / "board") as virtual:
+        log.set_levels(virtual.path, ["W", "net=D", "app=E"])
+        with SerialLink.open(virtual.path) as link:
+            told = link.request("log.level")
+            assert told == {"level": "W", "modules": {"net": "D", "app": "E"}}
+        for wrong in ("X", "net=", "DI", "net=D=", ""):
+            with pytest.raises(BadInput) as raised:
+                log.set_levels(virtual.path, [wrong])
+            assert "MODULE=LEVEL" in raised.value.message
 
 
 def test_the_log_says_when_the_board_was_reset(tmp_path):

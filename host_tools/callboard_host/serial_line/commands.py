@@ -153,6 +153,10 @@ def log_command(
         float | None, typer.Option("--for", min=0.1, help="Stop after these seconds.")
     ] = None,
     lines: Annotated[int | None, typer.Option(min=1, help="Stop after these lines.")] = None,
+    set_level: Annotated[
+        list[str] | None,
+        typer.Option(help="Make it log more or less, until it restarts: D, or net=D; repeat it."),
+    ] = None,
     last_boot: Annotated[
         bool, typer.Option("--last-boot", help="What its flash holds of the boot before this one.")
     ] = False,
@@ -170,6 +174,8 @@ def log_command(
     if file:
         sinks.append(file)
     try:
+        if set_level:
+            log.set_levels(port, set_level, baud)
         if last_boot:
             log.show_last_boot(port, sinks, wanted, baud)
             return

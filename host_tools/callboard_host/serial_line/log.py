@@ -11,11 +11,12 @@ from typing import Any
 
 from callboard.core.backoff import Backoff
 from callboard.serial import framing
+from callboard_host.errors import BadInput
 
 from .kept import last_boot
 from .link import SerialLink
 from .port import BAUD, PortFailed, SerialPort
-from .records import Filter, Record, Sink, parse
+from .records import LEVELS, Filter, Record, Sink, parse
 from .traces import source_of
 
 _LINE_MAX = 65536
@@ -240,3 +241,20 @@ def show_last_boot(url: str, sinks: Iterable[Sink], keep: Filter, baud: int = BA
     """
     watch = Capture(lambda: SerialPort(url, baud), sinks, keep)
     return watch.last_boot(SerialPort(url, baud))
+
+
+def set_levels(url: str, levels: Iterable[str], baud: int = BAUD) -> None:
+    """Tell the board on the port `url` what to log: "D", or "net=D" for one module.
+
+    Raises BadInput, RemoteError; BoardSilent, PortFailed.
+    """
+    asked = []
+    for text in levels:
+        module, _, level = text.rpartition("=")
+        if level not in tuple(LEVELS):
+            names = ", ".join(LEVELS)
+            raise BadInput(f"--set-level {text}: say one of {names}, or MODULE=LEVEL")
+        asked.append({"level": level, "module": module or None})
+    with SerialLink.open(url, baud) as link:
+        for params in asked:
+            link.request("log.level", params)

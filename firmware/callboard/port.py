@@ -366,6 +366,8 @@ class _PolledStdin:
         self._one = bytearray(1)
         self._poll = select.poll()
         self._poll.register(self._stream, select.POLLIN)
+        for _ in self._poll.ipoll(0):  # the first time it allocates
+            break
 
     async def read(self, buf):
         try:
@@ -412,6 +414,7 @@ class Stdout:
         self._poll = select.poll()
         self._poll.register(sys.stdout, select.POLLOUT)
         self._stream = getattr(sys.stdout, "buffer", None)
+        self.ready()  # the first time it allocates
 
     def ready(self):
         """Whether some bytes could be written now (64, as a rule). No allocation on a board."""

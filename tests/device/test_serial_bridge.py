@@ -3,6 +3,9 @@
 import asyncio
 import random
 
+from console_rig import Rig as ConsoleRig
+
+from callboard import port
 from callboard.errors import CallboardError, NetworkError, TimedOut
 from callboard.serial import bridge as bridges
 from callboard.serial import budget, framing
@@ -259,7 +262,6 @@ async def test_a_packet_stands_in_the_middle_of_a_line_but_not_of_a_frame():
     assert rig._host_decoder.damaged == 0
 
 
-# covers: V-43
 async def test_nothing_is_allocated_on_the_way_of_media():
     require_heap_lock()
     rig = Rig()
@@ -352,3 +354,67 @@ def test_caps_hold_what_fits_and_calls_without_a_codec_are_refused():
     rig.open(8, 92160)
     assert transport.caps(caps) == caps
     transport.check_call()
+
+
+async def test_in_a_call_the_console_polls_and_nothing_is_missed():
+    rig = ConsoleRig()
+    bridge = Bridge(rig.clock, rig.outlet)
+    rig.console._bridge = bridge
+    heard = []
+    bridge.on_media = lambda buf, off, n: heard.append(bytes(buf[off : off + n]))
+    waited = []
+
+    async def read(buf):
+        waited.append(len(buf))
+        return await rig._read(buf)
+
+    def take(buf):
+        if not rig._input:
+            return 0
+        data = rig._input.pop(0)
+        buf[: len(data)] = data
+        return len(data) or -1
+
+    task = asyncio.create_task(rig.console.run(read, take))
+    rig._to_board(framing.encode(0x42, b"\0\x07\x01\0\0\x2d\0"))
+    await rig.run(20)
+    assert bridge.is_open and bridge.rate == 11520
+    rig.outlet.gentle = True
+    rig._to_board(b"\n")  # whoever waits for a byte gets one, and polls from then on
+    await rig.run(20)
+    waits = len(waited)
+    for number in range(50):
+        rig._to_board(framing.encode(MEDIA, bytes((0x80, number))))
+        await rig.run(20)
+    rig._to_board(b"button press\n")
+    await rig.run(20)
+    assert heard == [bytes((0x80, number)) for number in range(50)]
+    assert rig.buttons == ["button press"] and len(waited) == waits
+    rig.outlet.gentle = False
+    await rig.run(20)
+    assert len(waited) > waits
+    rig.outlet.gentle = True
+    rig._to_board(b"\n\x03")
+    await rig.run(20)
+    assert task.done() and await task is True
+
+
+async def test_the_end_of_the_input_ends_it_in_a_call_too():
+    rig = ConsoleRig()
+    rig.console._bridge = Bridge(rig.clock, rig.outlet)
+    rig.outlet.gentle = True
+    task = asyncio.create_task(rig.console.run(rig._read, lambda buf: -1))
+    await rig.run(20)
+    assert task.done() and await task is False
+
+
+def test_the_real_line_is_polled_without_allocation():
+    require_heap_lock()
+    stdout, stdin = port.Stdout(), port._PolledStdin()
+    buf, lock = bytearray(16), heap_locked()
+    n = 0
+    with lock:
+        for _ in range(5):
+            stdout.ready()
+            n = stdin.take(buf)
+    assert -1 <= n <= 16

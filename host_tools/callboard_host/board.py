@@ -21,6 +21,7 @@ from callboard_host.process import Child
 MICROPYTHON = "micropython"
 CPYTHON = "cpython"
 _GOODBYE_S = 3.0
+_BRIDGE_CODE = 60_000  # bytes; a real board has its code in flash, this one on the heap
 PICTURE_MEMORY = 192_000  # bytes: boards with a camera have memory of their own for its pictures
 
 
@@ -115,6 +116,8 @@ def command(config: BoardConfig) -> tuple[list[str], dict[str, str]]:
         python_path = os.pathsep.join([run_dir, paths.python_path()])
         return [sys.executable, "-u", main_py], {"PYTHONPATH": python_path}
     heap = config.heap_bytes or board_json()["heap_bytes"][str(config.bits)]
+    if config.network == "serial" and config.heap_bytes is None:
+        heap += _BRIDGE_CODE
     if config.camera or config.screen:
         heap += PICTURE_MEMORY
     argv = [str(paths.micropython(config.bits)), "-X", f"heapsize={heap}", main_py]

@@ -63,10 +63,10 @@ class Bridged:
             assert time.monotonic() < deadline, (names, self.lines[-20:], self.notes)
             await asyncio.sleep(0.02)
 
-    async def until_note(self, text, timeout_s=20.0):
-        """Wait until the bridge says something."""
+    async def until_note(self, text, times=1, timeout_s=20.0):
+        """Wait until the bridge has said something so many times."""
         deadline = time.monotonic() + timeout_s
-        while not any(text in note for note in self.notes):
+        while sum(text in note for note in self.notes) < times:
             assert time.monotonic() < deadline, (text, self.notes, self.lines[-20:])
             await asyncio.sleep(0.02)
 

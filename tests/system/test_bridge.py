@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import time
 from dataclasses import replace
 
 import pytest
@@ -109,12 +110,18 @@ async def test_a_cable_pulled_in_a_call_and_a_relay_that_restarts(tmp_path):
                 await bridged.wait_event("ready")
                 await bridged.write_line("button press")
                 heard = await bridged.wait_event("audio_first")
-                cable.disconnect()
+                cable.disconnect()  # for a moment: the call goes on
                 await bridged.until_note("disconnected: ")
+                cable.connect()
+                back = await bridged.wait_event("online", after_us=heard["t_us"])
+                await carried(bridged)
+                assert not [e for e in bridged.events if e["event"] in ("ended", "ready")][1:]
+                cable.disconnect()  # for good
+                await bridged.until_note("disconnected: ", 2)
                 ended = await stage.phone.wait_event("ended", timeout_s=40)
                 assert ended["reason"] == "aborted"
                 cable.connect()
-                ready = await bridged.wait_event("ready", after_us=heard["t_us"], timeout_s=40)
+                ready = await bridged.wait_event("ready", after_us=back["t_us"], timeout_s=40)
                 ends = [e for e in bridged.events if e["event"] == "ended"]
                 assert [e["reason"] for e in ends] in ([], ["aborted"])  # said into no cable
                 await bridged.write_line("button press")
@@ -125,7 +132,24 @@ async def test_a_cable_pulled_in_a_call_and_a_relay_that_restarts(tmp_path):
                 await bridged.wait_event("ended", after_us=gone["t_us"], timeout_s=40)
                 await stage.start_relay(port=port)
                 await bridged.wait_event("ready", after_us=gone["t_us"], timeout_s=60)
-                assert bridged.bridge.counts.disconnects == 1
+                assert bridged.bridge.counts.disconnects == 2
+
+
+async def carried(bridged):
+    """Wait until packets of audio go both ways again."""
+    before, deadline = bridged.bridge.counts, time.monotonic() + 20
+    while time.monotonic() < deadline:
+        now = bridged.bridge.counts
+        if (
+            min(
+                now.media_to_relay - before.media_to_relay,
+                now.media_to_board - before.media_to_board,
+            )
+            > 3
+        ):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError((before, bridged.bridge.counts, bridged.lines[-20:]))
 
 
 async def test_a_board_that_is_reset_comes_back(tmp_path):

@@ -28,6 +28,7 @@ CALLBACKS = (
     "on_recv_command",
     "on_call_state",
     "on_call_stats",
+    "on_download_file",
     "on_get_peer_outer_net",
     "on_key_frame_wanted",
     "on_pictures_over",

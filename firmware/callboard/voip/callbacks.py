@@ -18,6 +18,7 @@ AV_CALLBACKS = (
     "on_recv_command",
     "on_call_state",
     "on_call_stats",
+    "on_download_file",
     "on_get_peer_outer_net",
     "on_key_frame_wanted",
     "on_pictures_over",
@@ -100,6 +101,15 @@ class AvCallbacks:
 
         As of media.pipeline.AudioSession.stats(); of frames and packets only without devices; of
         pictures as media.pictures.PictureSession.stats().
+        """
+
+    def on_download_file(self, status, visitor, channel, args):
+        """A phone fetches a file; `status` codes.DOWNLOAD_*, `args` goes in and out.
+
+        REQUEST {"name", "offset", "size"}: set "size" in bytes, or leave it None: no such file.
+        CHUNK {"name", "offset", "n", "buf"}: fill buf[:n], a bytearray, and set "n" to what you
+        could give, 1 at least. DONE and ABORT {"name", "offset"}, once. Raise CallboardError to
+        refuse.
         """
 
     def on_get_peer_outer_net(self, visitor, channel, address):

@@ -7,6 +7,7 @@ from ..signalling.link import Link
 from .av import CHANNEL
 from .caller import Caller
 from .data_model import check_properties
+from .files import Files
 from .messages import Messages
 from .views import Views
 
@@ -55,7 +56,11 @@ class Line:
         )
         self.caller = Caller(self.link, av, tools["clock"], tools["report"])
         self._views = Views(self.link, av, tools["clock"], tools["report"])
+        self._files = Files(av, tools["clock"])
         self.pushes = {
+            "file.open": self._files.open,
+            "file.read": self._files.read,
+            "file.close": self._files.close,
             "view.start": self._views.start,
             "view.stop": self._views.stop,
             "dm.set": self._dm_set,
@@ -71,6 +76,7 @@ class Line:
         """Close the connection, end what runs over it."""
         await self.link.stop()
         self._views.lost()
+        self._files.lost()
         await self._av.wait_stopped()
 
     # --- what the link tells ---
@@ -97,6 +103,7 @@ class Line:
             self._notify(codes.EVENT_P2P_PEER_LOST)
         self.caller.lost()
         self._views.lost()
+        self._files.lost()
 
     # --- what the relay pushes ---
 

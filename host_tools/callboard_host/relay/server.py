@@ -18,7 +18,7 @@ from .ca import Certificates, ensure_certificates
 from .clock import Clock
 from .config import MAX_TEXT, RelayConfig
 from .core import Core, Methods
-from .faces import data_model, messages, people, rooms, views, voip
+from .faces import data_model, files, messages, people, rooms, views, voip
 from .faces.admin import Admin
 from .faces.app_actions import AppActions
 from .faces.backend import Backend
@@ -181,7 +181,7 @@ class Relay:
 
 def register_faces(methods: Methods) -> None:
     """Every request that clients may make over their WebSocket."""
-    for face in (voip, people, messages, rooms, views, data_model, media_socket):
+    for face in (voip, people, messages, rooms, views, files, data_model, media_socket):
         face.register(methods)
 
 

@@ -16,7 +16,7 @@ from callboard_host.demo.progress import Steps
 from support.bridged import RING, Bridged, spoken_call, staged, without_network
 from support.cable import Cable
 from support.covers import covers
-from system.programs import Program
+from system.programs import Program, run
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(150)]
 
@@ -195,3 +195,18 @@ def use(bridge):
     bridge.process.send_signal(signal.SIGINT)
     assert bridge.finish() == 0
     assert "media packets" in bridge.output and bridge.left_behind() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("--relay", "https://127.0.0.1:1"), 6, "there is no port"),
+        (("--relay", "https://127.0.0.1:1", "--ca", "nothing.pem"), 6, "cannot read nothing.pem"),
+        (("--relay", "ftp://relay"), 2, "url must begin with http:// or https://"),
+        (("--data", "nothing"), 6, "no relay runs on nothing"),
+    ],
+)
+def test_what_the_command_cannot_do(tmp_path, arguments, status, said):
+    ended, output = run("bridge", tmp_path / "no-port", *arguments)
+    assert ended == status and said in output and "Traceback" not in output
+    assert "media packets" not in output

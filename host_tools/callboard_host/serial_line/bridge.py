@@ -10,6 +10,8 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +31,7 @@ from .port import PortFailed
 TICK_S = 0.01
 MEDIA_S = 8.0  # until the relay's media socket is open
 PING_S = 5.0
+CONNECTS_MAX, CONNECTS_S = 30, 10.0  # connections to the relay in so many seconds
 _ROOM_S = 0.005
 _READ = 4096
 
@@ -83,6 +86,7 @@ class Bridge:
         self._tasks: set[asyncio.Task[None]] = set()
         self._counts = Counts()
         self._last_refusal = self._last_failure = ""
+        self._connects: deque[float] = deque()  # when the last ones were made
         self._media: websocket.WebSocket | None = None
         self._media_task: asyncio.Task[None] | None = None
         self.bridged = asyncio.Event()  # a board is at the other end
@@ -191,7 +195,21 @@ class Bridge:
     # --- streams ---
 
     def _stream_asked(self, pipe: Pipe, flags: int) -> None:
-        self._start(self._stream(pipe, flags))
+        if self._may_connect():
+            self._start(self._stream(pipe, flags))
+        elif self._line is not None:
+            self._counts.streams_refused += 1
+            self._line.pipes.refuse(pipe, "too many connections in a short time")
+
+    def _may_connect(self) -> bool:
+        """Whether the board has not asked for too many connections lately: it may be anything."""
+        now = time.monotonic()
+        while self._connects and self._connects[0] <= now - CONNECTS_S:
+            self._connects.popleft()
+        if len(self._connects) >= CONNECTS_MAX:
+            return False
+        self._connects.append(now)
+        return True
 
     async def _stream(self, pipe: Pipe, flags: int) -> None:
         """One byte stream between the board and the relay, from its opening to its end."""
@@ -284,6 +302,8 @@ class Bridge:
             self._counts.media_dropped += 1
 
     def _token_arrived(self, token: str) -> None:
+        if not self._may_connect():
+            return  # the board will ask again
         if self._media_task is not None:
             self._media_task.cancel()
         self._media_task = self._start(self._carry_media(token))

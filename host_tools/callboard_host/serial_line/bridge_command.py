@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import os
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -70,11 +72,10 @@ def run(options: Options) -> None:
         options.reconnect,
     )
     try:
-        running.run(_main(bridge))
-    except Interrupted:
-        pass
-    finally:
+        with contextlib.suppress(Interrupted):
+            running.run(_main(bridge))
         _tell(bridge.counts, options.as_json)
+    finally:
         if file:
             file.close()
 
@@ -98,12 +99,14 @@ async def _main(bridge: Bridge) -> None:
 
 async def _type_lines(type_line: Callable[[str], bool]) -> None:
     """Give our standard input to the board, line by line, where it is one to be waited for."""
+    mode = os.fstat(sys.stdin.fileno()).st_mode
+    if not (sys.stdin.isatty() or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return  # a file, /dev/null: nobody types
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
-    with contextlib.suppress(OSError, ValueError):  # a file, /dev/null: nobody types
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        while line := await reader.readline():
-            type_line(line.decode("utf-8", "replace").rstrip("\r\n"))
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        type_line(line.decode("utf-8", "replace").rstrip("\r\n"))
 
 
 def _tell(counts: Counts, as_json: bool) -> None:

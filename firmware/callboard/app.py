@@ -273,8 +273,9 @@ class App:
         await hardware.read_console(self._button, self.quit, self._command, self._commands)
 
     def _idle(self):
-        """Whether the flash may be written: no call, and none whose sound still plays."""
-        return self._client.call_state == calls.IDLE and not self._sounds
+        """Whether the flash may be written: no call, none whose sound still plays, no viewer."""
+        client = self._client
+        return client.call_state == calls.IDLE and not self._sounds and not client.watched
 
     def _task_failed(self, name, error, delay_ms):
         self._failed(error)

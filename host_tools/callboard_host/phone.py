@@ -18,6 +18,7 @@ from callboard_host.errors import BadInput
 from callboard_host.media_files import check_files, check_pictures
 from callboard_host.phone_desk import Desk
 from callboard_host.phone_sound import PhoneSound
+from callboard_host.phone_views import PhoneViews
 from callboard_host.redeem import redeem
 
 IDLE = "idle"
@@ -70,6 +71,7 @@ class Phone:
         self.codecs = CodecSet(config.codecs)
         self._emit = emit
         self.desk = Desk(self._told, self._request)
+        self.views = PhoneViews(config, self._told, self._request)
         self._link: Link | None = None
         self._call: dict[str, Any] = {}
         self._number = 0  # of calls, this one included
@@ -95,7 +97,7 @@ class Phone:
             on_request=self._requested,
             on_online=self._online,
             on_offline=self._offline,
-            on_lost=lambda: self._over("aborted", "network"),
+            on_lost=self._lost,
             on_media=self._media_arrived,
         )
         self._link.start()
@@ -111,6 +113,7 @@ class Phone:
                 await self._ending
             for task in self._tasks:
                 task.cancel()
+            self.views.lost()
             self.desk.stop()
             await self._link.stop()
 
@@ -123,6 +126,12 @@ class Phone:
         """Ask for a picture that can be shown by itself."""
         if self._sound is not None and self._sound.pictures is not None:
             self._sound.pictures.want_key_frame()
+        self.views.want_key_frame()
+
+    async def watch(self, model_id: str, sn: str) -> None:
+        """Watch a device live, without a call; see PhoneViews.watch."""
+        assert self._link is not None
+        await self.views.watch(model_id, sn, self._link.transport)
 
     def _told(self, name: str, **fields: Any) -> None:
         self._emit(name, **fields)
@@ -148,6 +157,10 @@ class Phone:
         phone_state.save(self.config.state, identity)
         return identity
 
+    def _lost(self) -> None:
+        self._over("aborted", "network")
+        self.views.lost()
+
     def _offline(self, status: int, error: CallboardError | None) -> None:
         self._emit("offline", status=status, message=str(error) if error else "closed")
 
@@ -167,6 +180,8 @@ class Phone:
         elif method == "call.ended":
             if self._is_mine(params):
                 self._over(str(params.get("reason")), str(params.get("by")))
+        elif method == "view.ended":
+            return self.views.ended(params)
         else:
             return self.desk.requested(method, params)
         return {}
@@ -344,5 +359,7 @@ class Phone:
         self._call_soon()
 
     def _media_arrived(self, buf: Any, off: int, n: int, arrival_ms: int) -> None:
+        if self.views.receive(buf, off, n, arrival_ms):
+            return
         if self._sound is not None:
             self._sound.receive(buf, off, n, arrival_ms)

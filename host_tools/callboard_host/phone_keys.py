@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from callboard.errors import CallboardError
@@ -15,7 +16,8 @@ from callboard_host.phone import Phone
 HELP = (
     "keys: c call, a answer, r reject, h hang up, d devices, y let the new one call, q quit,\n"
     "      k ask for a key frame\n"
-    ":  then a line: call, authorise, revoke MODEL/SN; send MODEL/SN {json}"
+    ":  then a line: call, watch, authorise, revoke MODEL/SN; watch; send MODEL/SN {json};\n"
+    "   get MODEL/SN NAME [FILE]"
 )
 _KEYS = {"c": "call", "a": "answer", "r": "reject", "h": "hang up", "q": "quit"}
 _KEYS |= {"d": "devices", "y": "authorise", "k": "key frame"}
@@ -43,6 +45,10 @@ async def act(phone: Phone, word: str) -> None:
     elif first == "send":
         name, _, text = rest.strip().partition(" ")
         phone.desk.beside(phone.desk.send(*board_name(name), _object(text)))
+    elif first == "watch":
+        phone.desk.beside(phone.watch(*board_name(rest)) if rest else phone.views.stop())
+    elif first == "get":
+        phone.desk.beside(phone.views.fetch(*_file(rest)))
     elif word == "answer":
         await phone.answer()
     elif word == "reject":
@@ -53,6 +59,14 @@ async def act(phone: Phone, word: str) -> None:
         phone.want_key_frame()
     elif word == "quit":
         phone.finished.set()
+
+
+def _file(words: str) -> tuple[str, str, str, Path]:
+    """MODEL/SN NAME [FILE]: the arguments of PhoneViews.fetch."""
+    parts = words.split()
+    if len(parts) not in (2, 3):
+        raise BadInput("which file?", "say `get MODEL/SN NAME`, and maybe FILE to write it to")
+    return (*board_name(parts[0]), parts[1], Path(parts[2] if parts[2:] else Path(parts[1]).name))
 
 
 def _whom(phone: Phone, named: str) -> tuple[str, str]:

@@ -79,6 +79,7 @@ async def test_three_watch_one_leaves_two_go_on():
             "fps": 25,
         }
         await rig.run(200)
+    assert rig.client.watched == 3
     assert rig.seen.of("on_start_real_play") == [(n, 0, HIGH, {}) for n in (1, 2, 3)]
     assert rig.seen.of("on_get_peer_outer_net") == [(n, 0, "192.0.2.%d" % n) for n in (1, 2, 3)]
     assert rig.camera.started == 1 and rig.pictures.count(KEY) == 3, "each begins with a key frame"

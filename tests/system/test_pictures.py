@@ -11,7 +11,7 @@ import pytest
 from callboard.media import camera
 from callboard_host.demo import call
 from callboard_host.demo.callfiles import Files
-from callboard_host.demo.stage import Stage
+from callboard_host.demo.stage import APP, MODEL, SN, Stage
 from support.covers import covers
 from support.throttle import Throttle
 
@@ -136,6 +136,34 @@ async def test_pictures_both_ways_in_a_call_from_the_phone(tmp_path, film):
     for name in ("board_saw.h264", "phone_saw.h264"):
         saw = pictures_of(tmp_path / name)
         assert len(saw) >= 10 and saw == (pictures_of(film) * 2)[: len(saw)], name
+
+
+@covers("V-46", "V-47", "V-67")
+async def test_two_phones_watch_a_board_without_a_call(tmp_path, film):
+    options = call.CallOptions(python="micropython", bits=32, speech_s=4.0)
+    async with Stage(tmp_path, log=quiet) as stage:
+        ada, board = await staged(stage, Files(tmp_path), options, film)
+        async with stage.admin() as admin:
+            bob = await admin.invite(APP, "Bob")
+            await admin.authorise(bob["open_id"], MODEL, SN)
+        stage.invitation = bob["invitation"]
+        bob = await stage.start_phone("--screen", tmp_path / "bob_saw.h264", name="bob")
+        for phone in (ada, bob):
+            await phone.write_line(f"watch {MODEL}/{SN}")
+            watching = await phone.wait_event("watching", timeout_s=15)
+            assert watching["info"]["fps"] == FPS
+            await phone.wait_event("picture_first", timeout_s=15)
+        await asyncio.sleep(1.0)
+        await ada.write_line("watch")
+        await ada.wait_event("watched", timeout_s=15)
+        await asyncio.sleep(1.0)
+        await board.write_line("quit")
+        ended = await bob.wait_event("watched", timeout_s=30)
+        assert ended["reason"] == "aborted" and ended["pictures_broken"] == 0
+    shown = pictures_of(film)
+    for name, least in (("phone_saw.h264", FPS), ("bob_saw.h264", 2 * FPS - 5)):
+        saw = pictures_of(tmp_path / name)
+        assert len(saw) >= least and set(saw) <= set(shown), name
 
 
 @covers("V-53", "V-54")

@@ -258,6 +258,11 @@ class Client:
         return self._line.caller.call.state if self._line is not None else calls.IDLE
 
     @property
+    def watched(self):
+        """How many watch this device without a call."""
+        return len(self._line.views) if self._line is not None else 0
+
+    @property
     def invitation(self):
         """Who calls, while a call rings here: the `args` of COMMAND_CALL_INCOMING, or None."""
         return self._line.caller.call.invitation if self._line is not None else None

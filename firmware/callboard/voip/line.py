@@ -55,14 +55,14 @@ class Line:
             report=tools["report"],
         )
         self.caller = Caller(self.link, av, tools["clock"], tools["report"])
-        self._views = Views(self.link, av, tools["clock"], tools["report"])
+        self.views = Views(self.link, av, tools["clock"], tools["report"])
         self._files = Files(av, tools["clock"])
         self.pushes = {
             "file.open": self._files.open,
             "file.read": self._files.read,
             "file.close": self._files.close,
-            "view.start": self._views.start,
-            "view.stop": self._views.stop,
+            "view.start": self.views.start,
+            "view.stop": self.views.stop,
             "dm.set": self._dm_set,
             "voip.module_status": self._module_status,
             "voip.peer_ready": self._peer_ready,
@@ -75,7 +75,7 @@ class Line:
     async def stop(self):
         """Close the connection, end what runs over it."""
         await self.link.stop()
-        self._views.lost()
+        self.views.lost()
         self._files.lost()
         await self._av.wait_stopped()
 
@@ -102,7 +102,7 @@ class Line:
             self.ready = False
             self._notify(codes.EVENT_P2P_PEER_LOST)
         self.caller.lost()
-        self._views.lost()
+        self.views.lost()
         self._files.lost()
 
     # --- what the relay pushes ---

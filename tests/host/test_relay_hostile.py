@@ -30,7 +30,8 @@ from support.hostile import Hostile
 from support.soak import times
 
 APP, MODEL = "wx1", "m1"
-GROWTH = 10_000  # objects that may be there more after all messages than after a fifth of them
+IDLE_S = 30.0
+GROWTH = 3_000  # objects that may be there more after all messages than after a fifth of them
 
 
 class Line:
@@ -45,7 +46,7 @@ class Line:
     def send_text(self, text):
         self.texts.append(text)
 
-    def send_media(self, _data):
+    def send_media(self, _data, _is_video=False):
         self.media += 1
         return True
 
@@ -100,17 +101,19 @@ def connect(core, name, role, resume=None):
     return session, line
 
 
-async def idle(core, session):
+async def idle(session):
     """Wait until the session has handled everything it received, and what went on beside it."""
-    while session._requests or session._working:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(IDLE_S):
+        while session._requests or session._working:
+            assert not session.ended and not session._worker.done(), session.key
+            await asyncio.sleep(0)
 
 
-async def ask(core, session, line, number, method, **params):
+async def ask(session, line, number, method, **params):
     """A good request of a victim; returns its result."""
     message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
     session.peer.receive(json.dumps(message))
-    await idle(core, session)
+    await idle(session)
     for text in line.texts:
         answered = json.loads(text)
         if answered.get("id") == number and "method" not in answered:
@@ -169,15 +172,15 @@ class Scene:
         phone, phone_line = connect(core, "oA", "user")
         third, third_line = connect(core, "THIRD", "device")
         self.lines = (victim_line, phone_line, third_line)
-        await ask(core, self.victim, victim_line, 1, "voip.call", open_id="oA", call_type=2)
+        await ask(self.victim, victim_line, 1, "voip.call", open_id="oA", call_type=2)
         acknowledge(phone, phone_line)
         (call,) = core.hub.engine._state.calls.values()
         answer = {"call_id": call.call_id, "codecs": ["pcmu"]}
-        await ask(core, phone, phone_line, 1, "call.answer", **answer)
+        await ask(phone, phone_line, 1, "call.answer", **answer)
         acknowledge(self.victim, victim_line)
-        room = await ask(core, third, third_line, 1, "room.create")
+        room = await ask(third, third_line, 1, "room.create")
         publish = {"room_id": room["room_id"], "audio": True, "video": False}
-        streams = await ask(core, third, third_line, 2, "room.publish", **publish)
+        streams = await ask(third, third_line, 2, "room.publish", **publish)
         stream = streams["streams"][0]
         prepared = core.reservations.add(MODEL, "VICTIM", "oA", core.clock.epoch_ms())
         self.ssrcs = [ssrc for routes in core.hub.router._routes.values() for ssrc in routes]
@@ -209,7 +212,7 @@ FRIENDS = {"device": ("oFRIEND", "user"), "user": ("FRIEND", "device")}
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(times(120, 3600))
 @pytest.mark.parametrize(
     ("role", "messages"), [("device", times(10_000, 100_000)), ("user", times(2_000, 20_000))]
 )
@@ -218,11 +221,11 @@ async def test_hostile_messages_touch_nobody_and_fill_no_memory(tmp_path, caplog
     core, scene = await open_core(tmp_path), Scene()
     await scene.begin(core)
     before, stored = state_of(core, scene.keys), await stored_of(core)
-    friend, friend_line = connect(core, *FRIENDS[role])
     evil, line = connect(core, NAMES[role], role)
     sender = Hostile(1, role, scene.others, OWN[role])
+    friend = Friend(core, role, sender)
     stale = [scene.victim.resume_token, evil.resume_token, "0" * 32]
-    seen = dict.fromkeys(("errors", "closes", "results", "rang"), 0)
+    seen = dict.fromkeys(("errors", "closes", "results"), 0)
     held = 0
     for number in range(messages):
         core.clock.advance(20)
@@ -230,27 +233,28 @@ async def test_hostile_messages_touch_nobody_and_fill_no_memory(tmp_path, caplog
             evil.peer.receive(sender.message())
         except ProtocolError:
             seen["closes"] += 1
-            await idle(core, evil)
+            await idle(evil)
             look_at(line, seen, sender)
             core.hub.connection_lost(evil, line)
-            stale.append(evil.resume_token)
-            resume = sender.random.choice((None, *stale[-5:-1]))
+            stale = [*stale[:1], *stale[-4:], evil.resume_token]
+            resume = sender.random.choice((None, *stale))
             evil, line = connect(core, NAMES[role], role, resume)
             assert evil.session_id != scene.victim.session_id
-            sender.reset()
-        await idle(core, evil)
-        core.hub.router.forward(evil, sender.packet(scene.ssrcs))
+            sender.reset(evil.peer._last_received + 1)
+        await idle(evil)
+        core.hub.router.forward(evil, sender.packet(scene.ssrcs + sender.ssrcs))
         look_at(line, seen, sender)
         if number % 3 == 0:
-            seen["rang"] += friend_takes_part(friend, friend_line, sender)
+            await friend.take_part()
         if number % 100 == 0:
             core.hub.tick()
         if number == messages // 5:
             held = objects()
     more = objects() - held
-    print(f"{messages} messages of a {role}: {seen}, {more} objects more")
+    calls = {"rang": friend.rang, "talked": friend.talked, "called": friend.called}
+    print(f"{messages} messages of a {role}: {seen | calls}, {more} objects more")
     assert seen["errors"] > messages // 10 and seen["closes"] > messages // 20, seen
-    assert seen["results"] > messages // 20 and seen["rang"] > 0, seen
+    assert seen["results"] > messages // 20 and all(calls.values()), (seen, calls)
     assert state_of(core, scene.keys) == before and await stored_of(core) == stored
     assert not any(each.texts for each in scene.lines)
     assert not any(each.media for each in scene.lines)
@@ -282,16 +286,42 @@ def look_at(line, seen, sender):
     line.texts.clear()
 
 
-def friend_takes_part(friend, line, sender):
-    """Somebody honest whom EVIL may reach: rings, takes what it is told, answers commands."""
-    rang = 0
-    for text in line.texts:
-        message = json.loads(text)
-        if "method" not in message:
-            continue
-        sender.learn(message)
-        rang += message["method"] == "call.incoming"
-        result = {"args": {}} if message["method"] == "command" else {}
-        friend.peer.receive(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}))
-    line.texts.clear()
-    return rang
+class Friend:
+    """Somebody honest whom EVIL may reach: rings, answers, calls back, hangs up now and then."""
+
+    def __init__(self, core, role, sender):
+        self._session, self._line = connect(core, *FRIENDS[role])
+        self._sender = sender
+        self._call = {"open_id": "oEVIL"} if role == "user" else {"model_id": MODEL, "sn": "EVIL"}
+        self._next_id = 1
+        self.rang = self.talked = self.called = 0
+
+    async def take_part(self):
+        """Take what came, answer it; sometimes do something of its own."""
+        texts, self._line.texts = self._line.texts, []
+        for message in map(json.loads, texts):
+            self._sender.learn(message)
+            if "method" not in message:
+                self.called += "result" in message and "state" in (message["result"] or {})
+                continue
+            result = {"args": {}} if message["method"] == "command" else {}
+            self._send({"id": message["id"], "result": result})
+            if message["method"] == "call.incoming":
+                self.rang += 1
+                if self._sender.random.random() < 0.7:
+                    call_id = message["params"]["call_id"]
+                    await self._request("call.answer", call_id=call_id, codecs=["pcmu"])
+                    self.talked += 1
+        luck = self._sender.random.random()
+        if luck < 0.03:
+            await self._request("voip.call", **self._call, call_type=2)
+        elif luck < 0.05:
+            await self._request("call.hang_up")
+
+    async def _request(self, method, **params):
+        self._send({"id": self._next_id, "method": method, "params": params})
+        self._next_id += 1
+        await idle(self._session)
+
+    def _send(self, message):
+        self._session.peer.receive(json.dumps({"jsonrpc": "2.0"} | message))

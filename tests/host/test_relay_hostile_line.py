@@ -52,7 +52,7 @@ async def come_back(evil, again):
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(times(120, 3600))
 async def test_a_call_goes_on_beside_a_hostile_device(world):
     device, phone = await world.device(), await world.phone()
     call, _ = await start_call(device, phone)

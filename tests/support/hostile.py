@@ -100,11 +100,12 @@ class Hostile:
         self._others = others
         self._own = own
         self._learned: dict[str, list] = {}
+        self.ssrcs: list[int] = []  # of streams it was told of, its own among them
         self.reset()
 
-    def reset(self):
-        """A new session: it counts from 1 again; what it learned has gone stale."""
-        self.next_id = 1
+    def reset(self, next_id=1):
+        """A new session, or one that goes on with this id; what it learned may have gone stale."""
+        self.next_id = next_id
         self._sent = []
 
     def learn(self, value):
@@ -115,6 +116,8 @@ class Hostile:
                     kept = self._learned.setdefault(LEARNED[name], [])
                     kept.append(content)
                     del kept[:-20]
+                elif name == "ssrc" and isinstance(content, int):
+                    self.ssrcs = [*self.ssrcs[-7:], content]
                 self.learn(content)
         elif isinstance(value, list):
             for content in value:

@@ -222,7 +222,7 @@ def test_what_a_firmware_has_compiled_in_is_left_out(tmp_path):
     built = make(tmp_path, "RPI_PICO", more=b"\0callboard/app.py\0" + names)
     assert set(built.files) == {"board.py", "ca.der", "image.json"}
     assert built.image.facts["key_store"] == "sectors"
-    assert built.image.key_sectors == (0xA0000 - 8192, 0xA0000 - 4096)
+    assert built.image.key_sectors == (0x9A000, 0x9B000)
     values: dict = {}
     exec(built.files["board.py"], values)
     assert values["CODECS"] == ["opus", "opus-8k", "pcmu"] and values["KEY_STORE"] == "sectors"

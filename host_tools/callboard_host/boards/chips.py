@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 SECTOR = 4096
 RP2_FLASH_START = 0x10000000
+RP2_KEEPS = 6 * SECTOR  # our own rp2 firmware, below the file system: firmware/rp2/
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,12 @@ def _finish(outcomes: list[Any], as_json: bool) -> None:
         raise typer.Exit(failed[0].status if len(outcomes) == 1 else EXIT_FAILED)
 
 
-_KEYS = {"kept": "its identity kept", "new": "a new key store", "erased": "all else erased"}
+_KEYS = {
+    "kept": "its identity kept",
+    "new": "a new key store",
+    "erased": "its identity erased",
+    "untouched": "its key store left as it was",
+}
 
 
 def _sentence(result: dict[str, Any]) -> str:

@@ -45,10 +45,15 @@ def flash(job: Job, image: Image, report: Reporter) -> Result:
         _check_board(known, image, job)
         report.step("read keys")
         backup = keys.Backup(esp.read_mac_text, job.backups)
-        kept = None if job.erase else _keys_of(esp, table, known) or backup.load()
+        kept, where = None, ()
+        if not job.erase:
+            kept, where = _keys_of(esp, table, known)
+            kept = kept or backup.load()
         parts = image.with_keys(kept or _blank_keys(image))
         if kept is not None:
             backup.save(kept)
+            if where == image.key_sectors:
+                parts = image.without_keys()  # they are where they belong
         _write(esptool, esp, parts, job, report, result)
         report.step("verify")
         written = b"".join(_read(esp, at, SECTOR) for at in image.key_sectors)
@@ -191,25 +196,25 @@ def _blank_keys(image: Image) -> bytes:
     return pin_files.pin_content() * 2 if image.facts["key_store"] == "pin_files" else keys.BLANK
 
 
-def _keys_of(esp: Any, table: bytes, known: dict | None) -> bytes | None:
-    """The 8 KB of the board's key store, wherever it has it; None if there is none."""
+def _keys_of(esp: Any, table: bytes, known: dict | None) -> tuple[bytes | None, tuple]:
+    """(the 8 KB of the board's key store, its sectors), wherever it has it; None: it has none."""
     try:
         rows = partitions.read(table[: partitions.SIZE])
     except BadInput:
-        return None
+        return None, ()
     row, system = (partitions.find(rows, name) for name in ("keystore", "vfs"))
     if known is not None and known.get("key_store") == "pin_files" and system is not None:
         try:
             blocks = pin_files.find_blocks(_Blocks(esp, system.offset))
         except StorageError:
-            return None
+            return None, ()
         sectors = [system.offset + block * SECTOR for block in blocks]
     elif row is not None and row.size == 2 * SECTOR:
         sectors = [row.offset, row.offset + SECTOR]
     else:
-        return None
+        return None, ()
     data = b"".join(_read(esp, at, SECTOR) for at in sectors)
-    return data if keys.is_store(data) else None
+    return (data, tuple(sectors)) if keys.is_store(data) else (None, ())
 
 
 class _Blocks:

@@ -94,7 +94,7 @@ class Result:
     board: str = ""
     chip: str = ""
     firmware: str = ""  # what the board said after its start
-    keys: str = ""  # "kept", "new", "erased"
+    keys: str = ""  # "kept", "new", "erased", "untouched"
     skipped: bool = False
     written: int = 0
     seconds: float = 0.0

@@ -8,9 +8,11 @@ from callboard.errors import RemoteError
 from callboard_host.serial_line.link import BoardSilent, SerialLink
 from callboard_host.serial_line.port import PortFailed
 
+from . import ports
 from .job import ADVICE, FlashFailed, NoBoard
 
 _AGAIN_S = 0.3
+_LINE_MAX = 160
 
 
 def wait_for_hello(port: str, limit_s: float, baud: int = 115200) -> dict[str, Any]:
@@ -40,5 +42,22 @@ def wait_for_hello(port: str, limit_s: float, baud: int = 115200) -> dict[str, A
     raise NoBoard(reason, ADVICE["start"])
 
 
+def new_port(known: set[str], limit_s: float) -> str:
+    """The serial port of an RP2 board that has appeared since `known`. Raises NoBoard."""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        found = [place.port for place in ports.serial_places() if place.family == "rp2"]
+        for port in found:
+            if port not in known:
+                return port
+        time.sleep(_AGAIN_S)
+    raise NoBoard(
+        f"no new serial port appeared within {limit_s:g} s",
+        "unplug the board and plug it in again; then say --port",
+    )
+
+
 def _text(line: bytes) -> str:
-    return line.decode("utf-8", "replace").strip()
+    """A line for a person; empty if it is none, such as what a prompt makes of our frames."""
+    text = line.decode("utf-8", "replace").strip()
+    return text if text.isprintable() and len(text) <= _LINE_MAX else ""

@@ -12,7 +12,7 @@ from callboard_host import errors
 from callboard_host.errors import HostError
 from callboard_host.image import inspect
 
-from . import running
+from . import ports, running
 from .job import LIMITS, FlashFailed, Job, Reporter, Result
 
 _GRACE_S = 5.0  # so that we can say why before we are ended
@@ -21,6 +21,7 @@ _GRACE_S = 5.0  # so that we can say why before we are ended
 def work(job: Job, report: Reporter) -> Result:
     """Do it. Raises HostError."""
     started = time.monotonic()
+    known = set() if job.port else {place.port for place in ports.serial_places()}
     image = inspect.load_image(Path(job.image)).image
     if image.board.chip.family == "esp32":
         from . import esp
@@ -33,7 +34,8 @@ def work(job: Job, report: Reporter) -> Result:
     if job.hello:
         report.step("start")
         limit_s = max(1.0, job.limits.get("start", LIMITS["start"]) - _GRACE_S)
-        hello = running.wait_for_hello(job.port, limit_s)
+        port = job.port or running.new_port(known, limit_s)
+        hello = running.wait_for_hello(port, limit_s)
         if hello.get("board") != image.board.name:
             raise FlashFailed(
                 f"the board says it is {hello.get('board')}, not {image.board.name}: "

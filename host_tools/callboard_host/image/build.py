@@ -8,7 +8,7 @@ import callboard
 from callboard_host.errors import BadInput
 
 from ..boards import load
-from ..boards.chips import SECTOR
+from ..boards.chips import RP2_KEEPS, SECTOR
 from ..boards.load import Board
 from . import filesystem, firmware, layout, package, partitions
 
@@ -71,6 +71,13 @@ def _facts(board: Board, base: firmware.Firmware, key_store: str, files: dict) -
     }
 
 
+def own_key_sectors(board: Board) -> tuple[int, int]:
+    """The flash offsets of the key store that our own RP2 firmware has below its file system."""
+    assert board.file_system is not None
+    start = board.file_system[0] - RP2_KEEPS
+    return start, start + SECTOR
+
+
 def _esp(board, base, key_store, files, facts) -> layout.Image:
     rows = partitions.ours(list(base.rows), board.flash_bytes)
     system = partitions.find(rows, partitions.FILE_SYSTEM)
@@ -95,7 +102,7 @@ def _rp2(board, base, key_store, files, facts) -> layout.Image:
     offset, size = board.file_system
     made = filesystem.make(files, size, board.program_bytes, pins=key_store == "pin_files")
     end = max(at + len(region) for at, region in base.regions.items())
-    sectors = offset - 2 * SECTOR, offset - SECTOR
+    sectors = own_key_sectors(board)
     if key_store == "pin_files":
         sectors = _pin_sectors(offset, made)
     elif end > sectors[0]:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from callboard_host.errors import BadInput
 
-from ..boards.chips import RP2_FLASH_START
+from ..boards.chips import RP2_FLASH_START, SECTOR
 from ..boards.load import Board
 from . import esp_app, partitions, uf2
 
 OLDEST = (1, 25)
 SIZE_MAX = 16 << 20
 _VERSION = re.compile(rb"MicroPython v?(\d+)\.(\d+)([\w.+-]*) on \d{4}-\d\d-\d\d")
-_MACHINE = re.compile(rb"([\x20-\x7e]{3,60}) with (ESP32\w*|RP2040|RP2350)\0")
+_MACHINE = re.compile(rb"(?:; )?([\x20-\x3a\x3c-\x7e]{3,60}) with (ESP32\w*|RP2040|RP2350)\0")
 _FROZEN = b"callboard/app.py\0"
 _MODULES = ("pcm", "wire", "opus", "keystore")
 
@@ -77,7 +77,10 @@ def _read_rp2(data: bytes, what: str, board: Board) -> Firmware:
 
 
 def joined(pages: dict[int, bytes]) -> dict[int, bytes]:
-    """Adjacent pieces put together."""
+    """Adjacent pieces put together, and filled up to whole sectors.
+
+    Erratum RP2040-E14: the boot ROM loses pages behind a sector that is written in part.
+    """
     found: dict[int, bytearray] = {}
     start = end = -1
     for at in sorted(pages):
@@ -86,7 +89,11 @@ def joined(pages: dict[int, bytes]) -> dict[int, bytes]:
             found[start] = bytearray()
         found[start] += pages[at]
         end = at + len(pages[at])
-    return {at: bytes(piece) for at, piece in found.items()}
+    return {at: bytes(piece.ljust(_whole(len(piece)), b"\xff")) for at, piece in found.items()}
+
+
+def _whole(size: int) -> int:
+    return -(-size // SECTOR) * SECTOR
 
 
 def _read_esp(data: bytes, what: str, board: Board) -> Firmware:
@@ -141,7 +148,7 @@ def _about(program: bytes, what: str, board: Board) -> dict:
             f"{what} is MicroPython {version[0]}.{version[1]}; callboard needs 1.25 or later"
         )
     machines = [f"{one.decode()} with {mcu.decode()}" for one, mcu in _MACHINE.findall(program)]
-    mine = [machine for machine in machines if _fits(machine, board.facts["firmware"]["machine"])]
+    mine = [machine for machine in machines if fits(machine, board.facts["firmware"]["machine"])]
     if machines and not mine:
         raise BadInput(
             f"{what} is for “{machines[0]}”, not for {board.name}",
@@ -157,7 +164,7 @@ def _about(program: bytes, what: str, board: Board) -> dict:
     }
 
 
-def _fits(machine: str, wanted: str) -> bool:
+def fits(machine: str, wanted: str) -> bool:
     """Whether a build calls itself as the board does; variants put words before " with MCU"."""
     name, _, mcu = wanted.rpartition(" with ")
     return machine == wanted or (

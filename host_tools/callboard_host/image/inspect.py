@@ -11,6 +11,7 @@ from ..boards import load
 from ..boards.chips import CHIPS, RP2_FLASH_START, SECTOR
 from ..boards.load import Board
 from . import esp_app, filesystem, firmware, layout, partitions, uf2
+from .build import own_key_sectors
 
 _MAKE = "make one with `callboard image --board B --firmware FILE`"
 
@@ -92,7 +93,7 @@ def _read_uf2(data: bytes, what: str) -> Found:
         if facts["key_store"] == "pin_files":
             sectors = _pin_sectors(made, offset)
         else:
-            sectors = offset - 2 * SECTOR, offset - SECTOR
+            sectors = own_key_sectors(board)
         _board(facts, what)
         files = _files(made, size, board)
         _check(facts, {at: regions[at] for at in regions if at < offset}, files, what)

@@ -36,6 +36,7 @@ def refusal(rate, codecs):
     wanted = ", ".join("%s %d" % (name, needs(name)) for name in codecs)
     return (
         "the serial line is too slow for this call: of %d bytes/s it has %d for audio each way, "
-        "which needs (%s): use a faster line, --baud at the bridge and at the board, or Opus"
+        "which needs (%s): use a faster line (--baud at the bridge and at the board; --usb for a "
+        "line that is USB all the way), or Opus"
         % (rate, spare(rate), wanted)
     )

@@ -1,19 +1,22 @@
 """The application: a button that calls somebody, on whatever board it is started.
 
-LED: off while there is no relay, blinking while a call is made or rings there, "ring" while one
-rings here, on otherwise (ready, or talking; the far end is then heard). A press calls the first of
-the configured users; in a call it hangs up; while it rings here a press answers, a long one
-rejects. What fails is reported and tried again; nothing but `quit` ends it. Without a complete
-configuration it waits to be provisioned (PROTOCOL.md §9) and then goes online.
+button.py tells what the button means, calling.py whom it calls, indicator.py what the LED shows,
+controls.py what can be turned, ringing.py what happens when a phone calls. Here they are put
+together and kept online. What fails is reported and tried again; nothing but `quit` ends it.
+Without a complete configuration it waits to be provisioned (PROTOCOL.md §9) and then goes online.
 """
 
 import asyncio
 
-from . import __version__, codes, native, platform, port
+from . import __version__, codes, indicator, native, platform, port
+from .button import Button
+from .calling import Calling
 from .chores import Chores
 from .config import Config
+from .controls import HELP, Controls
 from .core.supervisor import Supervisor
-from .errors import Busy, CallboardError, InvalidArgument, NotRegistered, RemoteError
+from .errors import CallboardError, InvalidArgument
+from .online import Online
 from .ringing import Ringing
 from .serial.commands import Commands
 from .upkeep import Upkeep
@@ -22,17 +25,14 @@ from .voip.callbacks import NO_COMMANDS
 from .voip.client import Client
 
 CLOSE_MS = 8000
-REFUSED_MS = 60000  # after the relay did not accept our key
 RESTART = 85  # exit status: the board is to be started again
 BOOT_COLLECT = 8192  # bytes: what loads now stays, and must not be scattered among garbage
-_RELAY_BUSY = (codes.SERVER, codes.TIMEOUT, codes.RPC_OVERLOADED)  # and not the ticket refused
 _CONGESTION = {
     codes.EVENT_CONGESTION_HIGH: "high",
     codes.EVENT_CONGESTION_NORMAL: "normal",
     codes.EVENT_CONGESTION_LOW: "low",
 }
 _EVENT_OF_STATE = {
-    calls.CALLING: "calling",
     calls.RINGING: "ringing",
     calls.TALKING: "answered",
 }
@@ -78,13 +78,14 @@ class App:
         self._client = client or self._make_client()
         self._tasks = Supervisor(hardware.clock, self._task_failed)
         self._quit = asyncio.Event()
-        self._button_task = None
+        self._act = None
         self._sounds = False  # a call was answered, and its devices are not released yet
         self._reason = None  # why the call ended that is not reported yet
         self._open = False
         self._status = 0
         self._how = "off"
         self._config = self._upkeep = self._commands = self._ringing = None
+        self._calling = self._button = self._controls = self._online = None
         self._chores = Chores(hardware, self._log, self._idle)
 
     def _make_client(self):
@@ -103,9 +104,10 @@ class App:
         self._show()
         try:
             self._make_parts()
-            self._tasks.start("connect", self._connect)
+            self._tasks.start("connect", self._online.connect)
+            self._tasks.start("network", self._online.keep_network)
             self._tasks.start("console", self._console)
-            self._chores.start(self._tasks, self._store)
+            self._chores.start(self._tasks, self._store, self._controls.keep)
             await self._quit.wait()
         except Exception as error:
             self._failed(error)
@@ -124,34 +126,47 @@ class App:
         self._store = hardware.open_store()
         self._config = Config(self._store, settings.defaults(), settings.trusts, settings.wifi)
         self._sound = hardware.microphone(), hardware.speaker()
+        duplex = None
+        if settings.half_duplex:
+            from .media.half_duplex import HalfDuplex
+
+            duplex = HalfDuplex(*self._sound, clock=hardware.clock)
+            self._sound = duplex.microphone, duplex.speaker
         pictures = getattr(hardware, "pictures", None)  # most boards have neither
         self._camera, self._screen = pictures() if pictures else (None, None)
+        self._make_person(duplex)
+        parts = hardware, self._config, self._store, self._client, self._init_client
+        self._online = Online(*parts, self._emit, self._failed, self._log)
+        parts = hardware, self._config, self._store, self._client, self._sound
+        self._upkeep = Upkeep(*parts, self._chores.journal, self.reconfigure, self.quit)
+        hardware.log.hide(self._config.secrets())
+        self._commands = Commands(self._config, self._upkeep, hardware.clock, HELP)
+
+    def _make_person(self, duplex):
+        """What a person at the board hears and turns."""
+        client, config, clock = self._client, self._config, self._hardware.clock
         self._ringing = Ringing(
             self._sound[1],
-            hardware.clock,
-            lambda: self._start(self._client.answer),
+            clock,
+            lambda: self._start(client.answer),
             lambda error: self._mended("ring tone", error),
         )
-        parts = (
-            hardware,
-            self._config,
-            self._store,
-            self._client,
-            self._sound,
-            self._chores.journal,
-        )
-        self._upkeep = Upkeep(*parts, self.reconfigure, self.quit)
-        hardware.log.hide(self._config.secrets())
-        self._commands = Commands(self._config, self._upkeep, hardware.clock)
+        parts = client, config, clock, self._wishes(), self._failed, self._emit, self._show
+        self._calling = calling = Calling(*parts)
+        self._button = Button(client, calling, self._start, clock, duplex, self._show)
+        parts = client, config, self._ringing, self._button, calling
+        tell = self._emit, self._start, self._mended, self._show
+        self._controls = Controls(*parts, *tell)
 
     def _init_client(self):
         client = self._client
         url = self._config.get("relay_url")
         client.init_system({"relay_url": url, "tls": self._trust(url)}, self)
-        client.init_data_model(self._properties_set)
+        client.init_data_model(self._controls.set)
         screen = self._screen.picture_max if self._screen else 0
         codecs, camera = self._settings.codecs, self._camera
         client.init_av(self, self._sound[0], self._sound[1], codecs, camera, screen)
+        self._controls.begin()
 
     def _trust(self, url):
         """What proves the relay: what was provisioned, or what the board came with."""
@@ -183,10 +198,12 @@ class App:
         await self._down()
         self._show()
         self._hardware.log.hide(self._config.secrets())
-        self._tasks.start("connect", self._connect)
+        self._tasks.start("connect", self._online.connect)
 
     async def _down(self):
         client = self._client
+        if self._calling is not None:
+            self._calling.stop()
         if client.level == "voip":
             await client.exit_voip()
         for level in ("av", "data_model", "system"):
@@ -224,53 +241,9 @@ class App:
 
     # --- tasks ---
 
-    async def _connect(self):
-        """Get online, registered if need be. The link stays online by itself from then on."""
-        config, client = self._config, self._client
-        missing = config.missing()
-        if missing:
-            self._log.warn("to be provisioned: it lacks %s", ", ".join(missing))
-            self._emit("unprovisioned", {"missing": missing})
-            return  # reconfigure() starts this again
-        if client.level == "off":
-            self._init_client()
-        if client.level != "voip":
-            await self._hardware.network_up(config.get("wifi_ssid"), config.get("wifi_password"))
-            await self._init_voip()
-        ticket = config.get("ticket")
-        if not client.is_registered():
-            await self._register(ticket)
-        elif ticket:
-            config.change({"ticket": None})  # it was used, and the power failed
-
-    async def _register(self, ticket):
-        try:
-            if not ticket:
-                raise NotRegistered("the device is not registered, and there is no ticket")
-            await self._client.register(ticket)
-            self._emit("registered")
-        except (NotRegistered, RemoteError) as error:
-            if error.code in _RELAY_BUSY:
-                raise  # the ticket is as good as before: it is tried again
-            self._failed(error)  # the same ticket would be refused again
-            self._log.error("it needs a (new) ticket")
-        self._config.change({"ticket": None})
-
-    async def _init_voip(self):
-        """Identity, key store, first connection. A refusal is not asked for again at once."""
-        flavour, model_id, sn, wxa_appid = (
-            self._config.get(name) for name in ("flavour", "model_id", "sn", "wxa_appid")
-        )
-        try:
-            await self._client.init_voip(flavour, self._store, model_id, sn, wxa_appid)
-        except RemoteError as error:
-            self._failed(error)
-            await self._hardware.clock.sleep_ms(REFUSED_MS)
-            raise
-
     async def _console(self):
         hardware = self._hardware
-        await hardware.read_console(self._button, self.quit, self._command, self._commands)
+        await hardware.read_console(self._pressed, self.quit, self._command, self._commands)
 
     def _idle(self):
         """Whether the flash may be written: no call, none whose sound still plays, no viewer."""
@@ -297,68 +270,39 @@ class App:
             self._log.exception(error)
         self._log.warn("%s: %s", what, error)
 
-    # --- the button ---
+    # --- what a person does ---
 
-    def _button(self, action):
+    def _pressed(self, action):
         self._emit("button", {"action": action})
-        if action == "long":
+        if action == "long" and not self._button.talking:
             self._commands.button_held()
-        act = self._meaning(action)
-        if act is not None:
-            self._start(act)
+        self._button(action)
 
-    def _meaning(self, action):
-        """What the button asks for in the present state; None: nothing."""
-        client = self._client
-        if client.call_state == calls.INCOMING:
-            return {"press": client.answer, "long": client.reject}.get(action)
-        if action != "press":
-            return None
-        return self._call if client.call_state == calls.IDLE else client.hang_up
+    def _command(self, line):
+        """A word that is typed; False when it is none of ours."""
+        try:
+            return self._controls.word(line)
+        except CallboardError as error:
+            self._failed(error)
+            return True
 
     def _start(self, act):
-        """Run what the button asked for beside the rest; its errors are events."""
+        """Run what was asked for beside the rest; its errors are events."""
 
         async def guarded():
             try:
                 await act()
             except CallboardError as error:
                 self._failed(error)
-            self._button_task = None
+            self._act = None
 
-        self._button_task = asyncio.create_task(guarded())
+        self._act = asyncio.create_task(guarded())
 
     def _wishes(self):
         """(call_type, caller_camera, callee_camera) of the calls that this board makes."""
         sends, shows = int(self._camera is not None), int(self._screen is not None)
         video = sends or shows
         return codes.CALL_TYPE_VIDEO if video else codes.CALL_TYPE_AUDIO, sends, shows
-
-    async def _call(self):
-        user = (self._config.get("users") or ("",))[0]
-        try:
-            await self._client.call(user, *self._wishes())
-        except Busy:
-            invitation = self._client.invitation
-            if invitation is None or invitation["open_id"] != user:
-                raise
-            await self._client.answer()  # they called us in the same moment: both want to talk
-
-    # --- lines typed ---
-
-    def _command(self, line):
-        """`mute on`, `mute off` and `levels`; False for anything else."""
-        try:
-            if line in ("mute on", "mute off"):
-                self._client.mute = line == "mute on"
-                self._emit("mute", {"on": self._client.mute})
-            elif line == "levels":
-                self._emit("levels", self._client.levels())
-            else:
-                return False
-        except CallboardError as error:
-            self._failed(error)
-        return True
 
     # --- callbacks of the client ---
 
@@ -381,6 +325,7 @@ class App:
             self._log.info("ready to call")
             port.collect_every(-1)
             self._emit("ready")
+            self._start(self._controls.tell)
         elif event in _CONGESTION:
             self._emit("congestion", {"level": _CONGESTION[event]})
 
@@ -395,8 +340,12 @@ class App:
         self._log.info("call %s%s", state, ": " + reason if reason else "")
         if state != calls.INCOMING:
             self._ringing.stop()
-        if state in _EVENT_OF_STATE:
+        if state == calls.CALLING:
+            self._emit("calling", {"user": self._calling.number})
+        elif state in _EVENT_OF_STATE:
             self._emit(_EVENT_OF_STATE[state])
+        self._button.call_state(state)
+        self._calling.call_state(state, reason)
         self._hardware.outlet.gentle = state != calls.IDLE
         if state != calls.IDLE:
             self._store.may_erase = False
@@ -429,14 +378,7 @@ class App:
     def on_recv_stream(self, visitor, channel, stream_type, buf, off, n, time):
         self._screen.show(buf, off, n)  # sound runs by itself
 
-    def _properties_set(self, properties):
-        self._log.info("%d properties set", len(properties))
-
     def _show(self):
-        state = self._client.call_state
-        if state in (calls.CALLING, calls.RINGING):
-            self._hardware.led("blink")
-        elif state == calls.INCOMING:
-            self._hardware.led("ring")
-        else:
-            self._hardware.led("on" if self._client.online else "off")
+        calling, button = self._calling, self._button
+        talks = button is not None and button.talking
+        self._hardware.led(indicator.shown(self._client, calling and calling.active, talks))

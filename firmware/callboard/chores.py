@@ -2,7 +2,7 @@
 
     chores = Chores(hardware, log, idle)
     reason = chores.begin(firmware)     # at boot: why it started
-    chores.start(tasks, store)          # tasks of a Supervisor, for ever
+    chores.start(tasks, store, keep)    # tasks of a Supervisor, for ever
     chores.end("restart")               # the last thing
 """
 
@@ -20,7 +20,8 @@ class Chores:
     def __init__(self, hardware, log, idle):
         self._hardware = hardware
         self._log = log
-        self._store = self._watchdog = None
+        self._idle = idle
+        self._store = self._keep = self._watchdog = None
         self.journal = Journal(hardware.log, hardware.log_ring(), hardware.clock, idle)
 
     def begin(self, firmware):
@@ -28,9 +29,9 @@ class Chores:
         asyncio.get_event_loop().set_exception_handler(self._task_broke)
         return self.journal.begin(self._hardware.reset_cause(), firmware)
 
-    def start(self, tasks, store):
-        """Start the tasks; `store` is the key store."""
-        self._store = store
+    def start(self, tasks, store, keep):
+        """Start the tasks; `keep()` writes to the key `store` what waited for the time."""
+        self._store, self._keep = store, keep
         tasks.start("journal", self.journal.run)
         tasks.start("watchdog", self._beat)
         tasks.start("flash", self._maintain)
@@ -53,6 +54,8 @@ class Chores:
         """What would stall the board in a call, an erase of flash, is done between calls."""
         while True:
             self._store.maintain()
+            if self._idle():
+                self._keep()
             await self._hardware.clock.sleep_ms(IDLE_MS)
 
     def _task_broke(self, loop, context):

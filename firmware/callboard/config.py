@@ -26,6 +26,7 @@ URL_MAX = 200
 CA_MAX = 1000
 PIN_MIN, PIN_MAX = 4, 12
 AUTO_ANSWER_MAX = 60  # seconds: as long as it rings
+RING_MIN, RING_MAX = 5, 60
 REQUIRED = ("relay_url", "model_id", "sn", "wxa_appid")
 SECRETS = ("wifi_password", "ticket", "pin")
 _IDENTITY = ("model_id", "sn", "wxa_appid")
@@ -93,12 +94,27 @@ def _flavour(name, value):
     return b"%d" % value
 
 
-def _seconds(name, value):
-    if isinstance(value, str) and value.isdigit():
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= AUTO_ANSWER_MAX:
-        raise InvalidArgument("%s must be 0 to %d seconds" % (name, AUTO_ANSWER_MAX))
-    return b"%d" % value
+def _number(low, high, unit=""):
+    def check(name, value):
+        if isinstance(value, str) and value.isdigit():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise InvalidArgument("%s must be %d to %d%s" % (name, low, high, unit))
+        return b"%d" % value
+
+    return check
+
+
+def _ring_times(name, value):
+    """Seconds for each user, in their order; the last one goes for those behind, too."""
+    if isinstance(value, str):
+        value = value.split()
+    elif isinstance(value, int):
+        value = [value]
+    if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= USERS_MAX:
+        raise InvalidArgument("%s must be 1 to %d numbers of seconds" % (name, USERS_MAX))
+    check = _number(RING_MIN, RING_MAX, " seconds each")
+    return b"\n".join([check(name, each) for each in value])
 
 
 def _users(name, value):
@@ -150,7 +166,9 @@ FIELDS = {
     "wxa_appid": _word(64),
     "flavour": _flavour,
     "users": _users,
-    "auto_answer": _seconds,
+    "ring_s": _ring_times,
+    "auto_answer": _number(0, AUTO_ANSWER_MAX, " seconds"),
+    "volume": _number(0, 100),
     "ticket": _ticket,
     "pin": _pin,
 }
@@ -165,7 +183,9 @@ NAMES = (  # in the order in which they are shown
     "wxa_appid",
     "flavour",
     "users",
+    "ring_s",
     "auto_answer",
+    "volume",
     "ticket",
     "pin",
 )
@@ -297,6 +317,8 @@ def _decoded(name, value):
     if name in _OPAQUE:
         return value
     text = str(value, "utf-8")
-    if name in ("flavour", "auto_answer"):
+    if name in ("flavour", "auto_answer", "volume"):
         return int(text)
+    if name == "ring_s":
+        return [int(each) for each in text.split("\n")]
     return text.split("\n") if name == "users" else text

@@ -3,6 +3,7 @@
 import asyncio
 
 from .media.ring_tone import RingTone
+from .voip.av import volume_q12
 
 
 class Ringing:
@@ -16,6 +17,17 @@ class Ringing:
         self._answer = answer
         self._report = report
         self._answering = None
+        self._volume = 100
+
+    @property
+    def volume(self):
+        """Of the tone, 0 to 100."""
+        return self._volume
+
+    @volume.setter
+    def volume(self, value):
+        self._volume = value
+        self._tone.gain_q12 = volume_q12(value)
 
     def start(self, after_s=None):
         """A phone calls. `after_s` 0: it is answered at once, and nothing is heard before."""

@@ -103,11 +103,16 @@ class SelfTest:
 
     async def _hear(self):
         """The microphone's level, and that it delivers frames in time."""
+        duplex = getattr(self._microphone, "duplex", None)  # push to talk
+        if duplex is not None:
+            duplex.talk = True
         self._microphone.start()
         try:
             self._quiet, took = await self._listen()
         finally:
             self._microphone.stop()
+            if duplex is not None:
+                duplex.talk = False
         if not _FRAMES * _FRAME_US * 8 <= took * 10 <= _FRAMES * _FRAME_US * 15:
             raise Failed("%d ms of sound took %d us" % (_FRAMES * 20, took))
         if self._quiet == _SILENT:

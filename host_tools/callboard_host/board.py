@@ -40,7 +40,9 @@ class BoardConfig:
     model_id: str = "doorbell"
     sn: str = "SN0001"
     wxa_appid: str = "wxdemo"
-    open_id: str = ""
+    open_id: str = ""  # whom its button calls; several, one after the other: with spaces
+    ring_s: tuple[int, ...] | None = None  # how long each of them rings
+    duplex: Literal["full", "half"] = "full"  # half: push to talk
     auto_answer: int | None = None  # seconds; None: somebody presses the button
     ticket: str = ""
     python: Literal["micropython", "cpython"] = MICROPYTHON  # type: ignore[assignment]
@@ -74,11 +76,13 @@ def constants(config: BoardConfig) -> dict[str, Any]:
         "SN": config.sn,
         "WXA_APPID": config.wxa_appid,
         "OPEN_ID": config.open_id,
+        "RING_S": list(config.ring_s) if config.ring_s else None,
         "AUTO_ANSWER": config.auto_answer,
         "TICKET": config.ticket,
     }
     return {
         **({} if config.blank else known),
+        "DUPLEX": config.duplex,
         "NETWORK": config.network,
         "BRIDGE_TLS": config.bridge_tls,
         "WIFI": list(config.wifi) if config.wifi is not None else None,

@@ -30,6 +30,13 @@ class NetworkName(Enum):
     serial = "serial"
 
 
+class DuplexName(Enum):
+    """Whether both ends may speak at the same time."""
+
+    full = "full"
+    half = "half"
+
+
 class TlsEnd(Enum):
     """Who makes TLS for a board whose network is its serial line."""
 
@@ -65,6 +72,9 @@ Python = Annotated[PythonName, typer.Option(help="The board's Python.")]
 Bits = Annotated[BitsName, typer.Option(help="Word size of the board's MicroPython.")]
 Network = Annotated[
     NetworkName, typer.Option(help="serial: none but `callboard bridge` on its serial line.")
+]
+Duplex = Annotated[
+    DuplexName, typer.Option(help="half: push to talk, the button is held to speak.")
 ]
 BridgeTls = Annotated[TlsEnd, typer.Option(help="Who makes TLS through the bridge.")]
 Camera = Annotated[

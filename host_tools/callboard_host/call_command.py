@@ -100,7 +100,7 @@ async def as_device(
 async def _until_over(
     board: Child, hang_up_after: float | None, give_up_after: float | None
 ) -> None:
-    """Wait for the end, and bring it about when it takes too long: the button hangs up."""
+    """Wait for the end, and bring it about when it takes too long."""
     for names, limit_s in (
         (("answered", "ended", "error"), give_up_after),
         (("ended", "error"), hang_up_after),
@@ -109,7 +109,7 @@ async def _until_over(
         done, _ = await asyncio.wait([waiting], timeout=limit_s)
         if not done:
             waiting.cancel()
-            await boards.press(board)
+            await board.write_line("hang up")
             await board.wait_event("ended", timeout_s=_END_S)
             return
         waiting.result()
@@ -139,4 +139,4 @@ def _show_words(event: Event) -> None:
 async def _press_when_typed(board: Child) -> None:
     """Enter hangs up."""
     async for _ in typed.lines():
-        await boards.press(board)
+        await board.write_line("hang up")

@@ -147,7 +147,14 @@ def board_command(
     model_id: Annotated[str, typer.Option(help="Device type.")] = "doorbell",
     sn: Annotated[str, typer.Option(help="Serial number.")] = "SN0001",
     wxa_appid: Annotated[str, typer.Option(help="The app that it talks to.")] = "wxdemo",
-    open_id: Annotated[str, typer.Option(help="Whom its button calls.")] = "",
+    open_id: Annotated[
+        list[str] | None,
+        typer.Option(help="Whom its button calls; repeat it: then the next, if nobody answers."),
+    ] = None,
+    ring: Annotated[
+        list[int] | None, typer.Option(min=5, max=60, help="Seconds each rings; repeat it.")
+    ] = None,
+    duplex: board_options.Duplex = board_options.DuplexName.full,
     auto_answer: Annotated[
         int | None, typer.Option(min=0, max=60, help="Answer calls by itself after seconds.")
     ] = None,
@@ -180,7 +187,9 @@ def board_command(
         model_id=model_id,
         sn=sn,
         wxa_appid=wxa_appid,
-        open_id=open_id,
+        open_id=" ".join(open_id or ()),
+        ring_s=tuple(ring) if ring else None,
+        duplex=duplex.value,
         auto_answer=auto_answer,
         ticket=ticket,
         python=python.value,

@@ -30,6 +30,17 @@ class BoardConstants:
     TICKET = "ticket-1"
 
 
+def changed(**constants):
+    """A board module with some constants changed."""
+
+    class Board(BoardConstants):
+        pass
+
+    for name in constants:
+        setattr(Board, name, constants[name])
+    return Board
+
+
 class Empty:
     """The board.py of a board that is to be provisioned."""
 
@@ -169,7 +180,17 @@ class Rig:
         return [fields for name, fields in self.hardware.events if name == event]
 
     async def press(self):
+        """Shortly."""
         self.hardware.press()
+        self.hardware.press("release")
+        await settle()
+
+    async def hold(self, ms=3000):
+        """Until it counts as a long press."""
+        self.hardware.press()
+        await self.clock.run(ms)
+        self.hardware.press("long")
+        self.hardware.press("release")
         await settle()
 
     async def answer(self):

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 
-from app_rig import BoardConstants, Empty, Rig
+from app_rig import Empty, Rig, changed
 from voip_bench import media, rtp_packet
 
 from callboard import codes, native
@@ -49,10 +49,12 @@ async def test_a_call_from_button_to_button():
     await rig.clock.run(20)
     assert rig.names()[3:] == [
         "button",
+        "button",
         "calling",
         "ringing",
         "answered",
         "audio_first",
+        "button",
         "button",
         "stats",
         "ended",
@@ -89,7 +91,7 @@ async def test_a_crash_is_told_by_the_next_boot():
     assert (await rig.refused("log.kept", {"boot": -1})).code == codes.INVALID_ARGUMENT
     await rig.press()
     assert (await rig.refused("log.boots", {})).code == codes.AVT_BUSY
-    await rig.press()
+    await rig.hold()
     await rig.off()
     rig = boots()
     await rig.boot()
@@ -505,17 +507,6 @@ def test_only_known_boards_are_made():
     assert "/nowhere/ca.der" in raises(InvalidArgument, missing.tls).message
 
 
-def changed(**constants):
-    """A board module with some constants changed."""
-
-    class Board(BoardConstants):
-        pass
-
-    for name in constants:
-        setattr(Board, name, constants[name])
-    return Board
-
-
 def test_settings_name_what_is_wrong():
     settings = Settings(changed(RELAY_CA=None, RELAY_LEAF_SHA256="AB:" * 31 + "ab"))
     assert settings.relay_leaf_sha256 == b"\xab" * 32
@@ -539,6 +530,12 @@ def test_settings_name_what_is_wrong():
         ("CODECS", ["mp3"]),
         ("CODECS", ["pcmu", 5]),
         ("CODECS", 7),
+        ("OPEN_ID", 7),
+        ("RING_S", [4]),
+        ("RING_S", [20, 61]),
+        ("RING_S", True),
+        ("VOLUME", 101),
+        ("DUPLEX", "quarter"),
     ):
         error = raises(InvalidArgument, Settings, changed(**{name: value}))
         assert name in error.message, error.message

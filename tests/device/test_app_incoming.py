@@ -182,7 +182,7 @@ async def test_calls_that_cross_talk_at_once_if_it_is_the_one_called():
         rig.relay.silent.add("voip.call")
         await rig.press()
         assert await ring(rig, open_id=open_id) == [{}]
-        rig.relay.peer.respond_error(1, codes.AVT_BUSY, "the one you call is calling you")
+        rig.relay.peer.respond_error(2, codes.AVT_BUSY, "the one you call is calling you")
         await settle()
         assert ("call.answer" in rig.relay.methods()) == answers
         assert rig.hardware.leds[-1] == ("on" if answers else "ring")

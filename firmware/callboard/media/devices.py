@@ -1,9 +1,9 @@
 """Virtual microphones and speakers that behave like I2S with DMA: they run by themselves.
 
 A microphone fills a frame every 20 ms, whether or not anybody reads; a speaker plays, and plays
-silence when it was given nothing. Microphone: rate, frame, age_us, start, stop, tick, readinto.
-Speaker: rate, frame, loudspeaker, underruns, silent, start, stop, space, write, queued. Frames are
-array('h') of `frame` samples, 20 ms of mono.
+silence when it was given nothing. Both: rate, frame, started_us, start, stop; perhaps pause and
+resume (media/half_duplex.py). Microphone: age_us, left_us, tick, readinto. Speaker: loudspeaker,
+underruns, silent, space, write, queued. Frames are array('h') of `frame` samples, 20 ms of mono.
 """
 
 from array import array
@@ -89,6 +89,16 @@ class NullMicrophone:
     def stop(self):
         """Stop capturing. start() begins anew."""
         self._running = False
+
+    def pause(self):
+        """Be off until resume(): time passes, nothing is captured."""
+        self._running = False
+
+    def resume(self):
+        """Go on where it was."""
+        self._finished = self._partial = self._lost = 0
+        self._samples.start()
+        self._running = True
 
     def left_us(self):
         """µs until a frame is there; 0 or less when one is."""
@@ -214,6 +224,15 @@ class NullSpeaker:
         if self._running:
             self._play()
         self._running = False
+
+    def pause(self):
+        """Be silent until resume(); what is queued is not heard."""
+        self._play()
+        self._reset()
+
+    def resume(self):
+        """Play again. There was silence meanwhile."""
+        self._play()
 
     def space(self):
         """Whole frames it would take now."""

@@ -100,6 +100,15 @@ class AudioSession:
         self.capture.mute = bool(value)
 
     @property
+    def volume_q12(self):
+        """The gain of what is received; 4096 plays it as it came."""
+        return self.playout.volume_q12
+
+    @volume_q12.setter
+    def volume_q12(self, value):
+        self.playout.volume_q12 = value
+
+    @property
     def dropped(self):
         """Frames that the transport did not take."""
         return self.capture.dropped

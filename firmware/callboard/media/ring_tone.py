@@ -15,7 +15,8 @@ PATTERN_MS = (400, 200, 400, 2000)  # sound, pause, sound, long pause; again and
 
 class RingTone:
     """Rings from start() to stop(). Arguments: a `speaker` of media.devices, which nothing else
-    uses meanwhile; the `clock`; `report(error)` hears what ended the sound.
+    uses meanwhile; the `clock`; `report(error)` hears what ended the sound. `gain_q12`: 4096 is
+    as loud as it can be.
     """
 
     def __init__(self, speaker, clock, report):
@@ -23,6 +24,7 @@ class RingTone:
         self._clock = clock
         self._report = report
         self._task = None
+        self.gain_q12 = 4096
 
     @property
     def ringing(self):
@@ -52,6 +54,7 @@ class RingTone:
                 while speaker.space():
                     if is_sound(at_ms):
                         pcm.tone(state, frame, 0, speaker.frame)
+                        pcm.gain(frame, 0, speaker.frame, self.gain_q12)
                     else:
                         pcm.fill(frame, 0, speaker.frame, 0)
                     speaker.write(frame)

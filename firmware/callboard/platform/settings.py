@@ -8,6 +8,7 @@ from ..errors import InvalidArgument
 CODECS = ("opus", "opus-8k", "pcmu")  # PROTOCOL.md §4
 AUDIO_RATES = (8000, 16000, 48000)
 NETWORKS = ("own", "serial")
+DUPLEXES = ("full", "half")
 TLS_ENDS = ("board", "host")
 AUDIO_OUTPUTS = ("headset", "speaker")
 PPM_MAX = 1000
@@ -17,9 +18,10 @@ class Settings:
     """A board's configuration. Raises InvalidArgument that names the constant that is wrong.
 
     `relay_url`, `relay_ca` (path) or `relay_leaf_sha256` (32 bytes), `model_id`, `sn`,
-    `wxa_appid`, `flavour`, `ticket`, `open_id` of the user to call, `auto_answer` in seconds or
-    None, `data_path`, `log_sectors` for the log in flash, `microphone` and `speaker` (paths or
-    None), `audio_rate` in Hz, `audio_ppm` the error of the audio clock;
+    `wxa_appid`, `flavour`, `ticket`, `users` to call (openIds), `ring_s` for each of them or None,
+    `auto_answer` in seconds or None, `volume` 0-100, `half_duplex`, `data_path`, `log_sectors` for
+    the log in flash, `microphone` and `speaker` (paths or None), `audio_rate` in Hz, `audio_ppm`
+    the error of the audio clock;
     `camera` and `screen` (paths of H.264 files or None), `camera_fps`;
     `serial_network`: it has no network but the bridge, `host_tls`: the host makes TLS for it.
     """
@@ -34,7 +36,10 @@ class Settings:
         self.wxa_appid = _text(board, "WXA_APPID", "", True)
         self.flavour = _number(board, "FLAVOUR", codes.FLAVOUR_FORMAL, 0, 2)
         self.ticket = _text(board, "TICKET", "")
-        self.open_id = _text(board, "OPEN_ID", "")
+        self.users = _text(board, "OPEN_ID", "").split()
+        self.ring_s = _ring_times(board)
+        self.volume = _number(board, "VOLUME", 100, 0, 100)
+        self.half_duplex = _choice(board, "DUPLEX", DUPLEXES) == "half"
         self.auto_answer = None
         if getattr(board, "AUTO_ANSWER", None) is not None:
             self.auto_answer = _number(board, "AUTO_ANSWER", 0, 0, 60)
@@ -66,7 +71,9 @@ class Settings:
             "wxa_appid": self.wxa_appid,
             "flavour": self.flavour,
             "ticket": self.ticket,
-            "users": [self.open_id] if self.open_id else None,
+            "users": self.users or None,
+            "ring_s": self.ring_s,
+            "volume": self.volume,
             "auto_answer": self.auto_answer,
         }
 
@@ -93,6 +100,18 @@ def _number(board, name, default, low, high):
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise InvalidArgument("board.%s must be a number from %d to %d" % (name, low, high))
     return value
+
+
+def _ring_times(board):
+    """RING_S, a number of seconds or a list of them; None: as long as there is."""
+    value = getattr(board, "RING_S", None)
+    if value is None:
+        return None
+    value = list(value) if isinstance(value, (list, tuple)) else [value]
+    for each in value:
+        if not isinstance(each, int) or isinstance(each, bool) or not 5 <= each <= 60:
+            raise InvalidArgument("board.RING_S must be numbers from 5 to 60")
+    return value or None
 
 
 def _networks(value):

@@ -22,9 +22,11 @@ class Locked(CallboardError):
 
 
 class Commands:
-    """`config` a Config; `board` an upkeep.Upkeep, or what has its methods."""
+    """`config` a Config; `board` an upkeep.Upkeep, or what has its methods; `help`: lines about
+    what else can be typed."""
 
-    def __init__(self, config, board, clock):
+    def __init__(self, config, board, clock, help=()):
+        self.help = help
         self._config = config
         self._board = board
         self._clock = clock

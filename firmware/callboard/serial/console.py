@@ -152,7 +152,7 @@ class Console(framing.Handler):
 
     async def _typed(self, text):
         if text == "help":
-            return self._print(typed.HELP)
+            return self._print(typed.HELP + tuple(self._commands.help))
         try:
             command = typed.parse(text)
             if command is None:

@@ -12,7 +12,7 @@ HELP = (
     'set FIELD VALUE           text as it is, "JSON text", or hex:00ff',
     "unset FIELD               delete a field",
     "register TICKET           become known to the relay",
-    "user add|remove OPENID    whom the button calls: the first one",
+    "user add|remove OPENID    whom the button calls, one after the other",
     "scan                      Wi-Fi networks",
     "test                      self-test",
     "log LEVEL [MODULE]        what it logs: D, I, W or E and above",

@@ -23,6 +23,7 @@ from .streams import Prepared, check_media
 RES_TYPE = codes.RES_HIGH  # the main stream
 VIDEO = "h264"  # in `caps` and `codecs`: pictures can be shown here
 TICK_MS = 20  # of pictures where no sound runs by itself
+VOLUME_MAX = 100  # as received; half of it is 12 dB less
 
 
 class Av(Outgoing):
@@ -34,8 +35,8 @@ class Av(Outgoing):
     media.camera, or True: the application gives pictures by send_video; `screen`: bytes of the
     largest picture that can be shown, 0: none can.
 
-    `codecs`: the names of those that are here, best first. `mute`: the far end hears nothing; it
-    stays from call to call.
+    `codecs`: the names of those that are here, best first. `mute`: the far end hears nothing;
+    `volume`: how loud it is here, 0-100; both stay from call to call.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Av(Outgoing):
             raise InvalidArgument("give a microphone and a speaker, or neither")
         self._report = report or _nothing
         self._mute = False
+        self._volume = VOLUME_MAX
         self._session_class, self._codecs = self._load_media(microphone is not None, codecs)
         self._clock = clock
         self._microphone = microphone
@@ -126,6 +128,19 @@ class Av(Outgoing):
         if self._session is not None and self._microphone is not None:
             self._session.mute = self._mute
 
+    @property
+    def volume(self):
+        """How loud the far end is here, 0 to 100, also in the calls to come."""
+        return self._volume
+
+    @volume.setter
+    def volume(self, value):
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= VOLUME_MAX:
+            raise InvalidArgument("volume must be a number from 0 to %d" % VOLUME_MAX)
+        self._volume = value
+        if self._session is not None and self._microphone is not None:
+            self._session.volume_q12 = volume_q12(value)
+
     def levels(self):
         """How loud the last frames were, in dBov (0 the loudest, -127 silence), or None.
 
@@ -176,6 +191,7 @@ class Av(Outgoing):
                 codecs=self._codecs,
             )
             session.mute = self._mute
+            session.volume_q12 = volume_q12(self._volume)
             session.on_first_audio = self._first_frame
             session.on_frame = self._tick
         return Prepared(session, self._prepare_pictures(media, transport), media, transport)
@@ -339,6 +355,11 @@ class Av(Outgoing):
             await self._stopped.wait()
         if self._task is task:
             self._task = None
+
+
+def volume_q12(volume):
+    """The gain of a volume of 0 to 100, 4096 is 1: by its square, as ears have it."""
+    return 4096 * volume * volume // (VOLUME_MAX * VOLUME_MAX)
 
 
 def _nothing(*_):

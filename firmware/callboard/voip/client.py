@@ -182,13 +182,22 @@ class Client:
     def mute(self, value):
         self._av_up().mute = value
 
+    @property
+    def volume(self):
+        """How loud the far end is here, 0 to 100, also in the calls to come. May be set."""
+        return self._av_up().volume
+
+    @volume.setter
+    def volume(self, value):
+        self._av_up().volume = value
+
     def levels(self):
         """{"send", "receive"} in dBov (0 the loudest, -127 silence); None without a call."""
         return self._av_up().levels()
 
     def _av_up(self):
         if self._av is None:
-            raise WrongOrder("mute and levels need level av; this is " + self.level)
+            raise WrongOrder("mute, volume and levels need level av; this is " + self.level)
         return self._av
 
     # --- voip ---

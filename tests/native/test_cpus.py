@@ -15,6 +15,7 @@ from cpus.costs import OPUS_CASES, costs, instruction_ratio, measure
 from cpus.machine import MACHINES, TOP, version
 from cpus.rom import FRAMES, SPEECH, rom_for
 from keystore_history import UNITS
+from opus_speech import write_inputs
 from opus_vectors import CONFIGURATIONS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -69,10 +70,9 @@ def host_results(command):
     }
 
 
-def board_results(cpu):
+def board_results(cpu, rom):
     """Everything that an emulated board is asked for."""
     machine = MACHINES[cpu]
-    rom = rom_for(cpu, "rv32imc" if cpu != "rv32imc" else "armv6m")
     found = {
         "keystore": machine.json("keystore()", rom),
         "refusals": machine.json("refusals()", rom),
@@ -105,8 +105,10 @@ def hash_table(results, kind, key, hashes):
 @pytest.fixture(scope="module")
 def results():
     """{target: what came out}; the first target is the reference. Also writes the reports."""
+    write_inputs(SPEECH)
+    roms = {cpu: rom_for(cpu, "armv6m" if cpu == "rv32imc" else "rv32imc") for cpu in MACHINES}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        boards = {cpu: pool.submit(board_results, cpu) for cpu in MACHINES}
+        boards = {cpu: pool.submit(board_results, cpu, rom) for cpu, rom in roms.items()}
         hosts = {name: pool.submit(host_results, command) for name, command in HOST.items()}
         found = {name: job.result() for name, job in hosts.items()}
         for cpu, job in boards.items():

@@ -1,9 +1,15 @@
-"""What native modules cost per CPU: sizes of the files; stack and instructions, emulated."""
+"""What native modules cost per CPU: sizes of the files; stack and instructions, emulated.
+
+python -m cpus.costs               what the last `make test-cpus` found, beside the last release
+python -m cpus.costs --release     keep it as that of this release, in last_release.json
+"""
 
 import json
 import re
+import sys
 from pathlib import Path
 
+import callboard
 from elftools.elf.elffile import ELFFile
 
 from cpus.machine import MACHINES, TOP, Machine
@@ -136,5 +142,21 @@ def show() -> None:
         _table(f"{title} ({release})", now, before.get(name, {}), columns)
 
 
+def keep() -> None:
+    """Write the figures of a release."""
+    figures = {
+        name: json.loads((TOP / "build" / "bench" / f"{name}.json").read_text())
+        for name in ("sizes", "instructions")
+    }
+    rows = ",\n".join(
+        f' "{name}": {{\n'
+        + ",\n".join(f'  "{cpu}": {json.dumps(rows)}' for cpu, rows in part.items())
+        + "\n }"
+        for name, part in figures.items()
+    )
+    text = f'{{\n "release": "{callboard.__version__}",\n{rows}\n}}\n'
+    LAST_RELEASE.write_text(text, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    show()
+    keep() if "--release" in sys.argv else show()

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from opus_speech import write_inputs
-
 from cpus.machine import HERE, TOP, rom_image
 
 SPEECH = TOP / "build" / "opus-vectors"
@@ -29,8 +27,7 @@ def natmods(cpu: str) -> dict[str, bytes]:
 
 
 def speech() -> dict[str, bytes]:
-    """The beginning of each recording that opus_vectors.py reads."""
-    write_inputs(SPEECH)
+    """The beginning of each recording that opus_vectors.py reads (write_inputs() makes them)."""
     files = {}
     for path in sorted(SPEECH.glob("speech_*.raw")):
         rate, channels = map(int, path.stem.split("_")[1:])

@@ -195,7 +195,7 @@ test: setup cpus $(STAMPS)/packages-peers $(STAMPS)/packages-fuzz $(STAMPS)/impr
 test-quick: setup ## unit tests only: no whole programs, nothing slow
 	@$(PYTEST) -m "not system and not slow" $(ARGS)
 
-soak: setup ## the long forms of the tests that have one; takes hours
+soak: setup cpus ## the long forms of the tests that have one; takes hours
 	@CALLBOARD_SOAK=1 $(PYTEST) -m soak $(ARGS)
 
 # Goes on where the last run ended: what it found is kept in build/fuzz/. FUZZ_SECONDS=3600 for an hour.

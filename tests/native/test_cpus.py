@@ -1,7 +1,7 @@
 """The native modules on every CPU that a board may have, emulated: the same bytes as on the host.
 
 Writes build/cpus.json (what is equal), build/bench/sizes.json and instructions.json there (what it
-costs). CALLBOARD_CPUS_LONG=1 runs every device test of pcm, wire and Opus there too.
+costs). In `make soak` every device test of pcm, wire and Opus runs there too.
 """
 
 import json
@@ -18,9 +18,9 @@ from keystore_history import UNITS
 from opus_speech import write_inputs
 from opus_vectors import CONFIGURATIONS
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-LONG = bool(os.environ.get("CALLBOARD_CPUS_LONG"))
+LONG = bool(os.environ.get("CALLBOARD_SOAK"))
 REPORT = TOP / "build" / "cpus.json"
 HASHES = ("packets_sha256", "pcm_sha256")
 CASES = [row[0] for row in CONFIGURATIONS]
@@ -175,6 +175,7 @@ def test_key_store_history(results, unit):
             assert history["failures"] == 0 and history["cuts"] >= 8, (name, history)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("cpu", MACHINES)
 def test_device_tests(results, cpu):
     """Golden values, limits and the promise not to allocate, on the .mpy of that CPU."""

@@ -9,9 +9,9 @@ import re
 import sys
 from pathlib import Path
 
-import callboard
 from elftools.elf.elffile import ELFFile
 
+import callboard
 from cpus.machine import MACHINES, TOP, Machine
 
 LAST_RELEASE = Path(__file__).with_name("last_release.json")

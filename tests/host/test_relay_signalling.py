@@ -7,6 +7,8 @@ from websockets.exceptions import ConnectionClosed
 
 from callboard import codes
 from callboard_host.relay import Relay
+from callboard_host.relay.permission import find_user
+from callboard_host.relay.transaction import Transaction
 from support.relay_client import Refusal
 
 from .test_relay_calls import answer, start_call
@@ -197,3 +199,49 @@ async def test_a_client_that_answers_nothing_is_given_up(world):
     assert await device.closed() == 4413
     assert failed and {error.code for error in failed} == {codes.RPC_OVERLOADED}
     assert (await device.connect(again=True))["resumed"] is False
+
+
+async def test_a_relay_that_stops_lets_a_transaction_finish(world, monkeypatch):
+    """Nothing interrupts the database: aiosqlite would not come back from that."""
+    device = await world.device()
+    begun = asyncio.Event()
+    put_properties = Transaction.put_properties
+
+    async def slow(tx, *what):
+        begun.set()
+        await asyncio.sleep(0.2)
+        await put_properties(tx, *what)
+
+    monkeypatch.setattr(Transaction, "put_properties", slow)
+    await device.start("dm.report", properties={"volume": 7})
+    await asyncio.wait_for(begun.wait(), 5)
+    async with asyncio.timeout(10):
+        await world.relay.stop()
+    await world.relay.start()
+    async with world.relay.core.store.read() as tx:
+        assert await tx.properties("doorbell-1", "SN0001") == {"volume": 7}
+
+
+async def test_a_call_of_a_client_that_has_gone_meanwhile_rings_nowhere(world, monkeypatch):
+    """Its session ends while the relay looks up whom it may call."""
+    device, phone = await world.device(), await world.phone()
+    hub = world.relay.core.hub
+    session = hub.sessions["device:doorbell-1/SN0001"]
+    looking, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(tx, *asked):
+        looking.set()
+        await go_on.wait()
+        return await find_user(tx, *asked)
+
+    monkeypatch.setattr("callboard_host.relay.faces.voip.find_user", slow)
+    await device.start("voip.call", open_id=phone.open_id, call_type=2)
+    await asyncio.wait_for(looking.wait(), 5)
+    again = world.client("device", device.identity)
+    await again.connect()
+    assert hub.sessions[session.key] is not session and session.ended
+    go_on.set()
+    await asyncio.wait_for(session._worker, 5)
+    await phone.settle()
+    assert not [m for m in phone.inbox if m.get("method") == "call.incoming"]
+    assert not hub.engine._state.calls

@@ -10,7 +10,7 @@ from callboard import codes
 from .auth import Authenticator
 from .clock import Clock
 from .config import RelayConfig
-from .hub import Hub
+from .hub import STOP_S, Hub
 from .media_tickets import MediaTickets
 from .ratelimit import RateLimiter
 from .refusal import Refused
@@ -89,11 +89,10 @@ class Core:
         task.add_done_callback(self._done)
 
     async def stop(self) -> None:
-        """End every session and what was still to be done."""
+        """End every session, and wait for what is still being done."""
         await self.hub.stop()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_S)
 
     async def greet(self, session: Session) -> None:
         """A client has a new session: tell it what waits for it."""

@@ -34,6 +34,8 @@ from .session import Handle, Session
 
 log = logging.getLogger(__name__)
 
+STOP_S = 5.0  # for requests that are being handled
+
 
 class Hub:
     """The sessions of a node and the engine behind them."""
@@ -45,6 +47,7 @@ class Hub:
         self.sessions: dict[str, Session] = {}
         self._handle = handle
         self._timer: asyncio.TimerHandle | None = None
+        self._ending: set[asyncio.Task[None]] = set()  # workers of ended sessions
 
     # -- clients come and go -------------------------------------------------------------------
 
@@ -64,7 +67,7 @@ class Hub:
             session = old
         else:
             if old is not None:
-                old.end()
+                self._end(old)
             session = Session(client, os.urandom(8).hex(), self._handle)
             self.sessions[key] = session
             self.router.replace(session)
@@ -109,8 +112,17 @@ class Hub:
         for session in sessions:
             if session.connection is not None:
                 closing.append(session.connection.close(CLOSE_GOING_AWAY, "the relay stops"))
-            session.end()
+            self._end(session)
         await asyncio.gather(*closing, return_exceptions=True)
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=STOP_S)
+
+    def _end(self, session: Session) -> None:
+        """End a session; what it is at work on is waited for when the relay stops."""
+        worker = session.end()
+        if not worker.done():
+            self._ending.add(worker)
+            worker.add_done_callback(self._ending.discard)
 
     # -- requests to clients -------------------------------------------------------------------
 
@@ -220,7 +232,7 @@ class Hub:
         session = self.sessions.pop(effect.participant, None)
         if session is not None:
             log.info("%s is gone", effect.participant)
-            session.end()
+            self._end(session)
 
     # -- time ----------------------------------------------------------------------------------
 

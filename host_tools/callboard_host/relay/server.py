@@ -24,6 +24,7 @@ from .faces.app_actions import AppActions
 from .faces.backend import Backend
 from .faces.public import Public
 from .files import ADMIN_TOKEN_FILE
+from .hub import STOP_S
 from .limiters import Limiters
 from .lock import DirectoryLock
 from .rooms import Engine
@@ -138,7 +139,7 @@ class Relay:
         if self.config.tls:
             self.certificates = self._certificates()
             self._tls = context = self.certificates.context()
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=2.0)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=STOP_S)
         await self._runner.setup()
         try:
             site = web.TCPSite(

@@ -83,19 +83,24 @@ class Session:
         self._pushes.append((method, params, done))
         self._pump()
 
-    def end(self) -> None:
-        """Stop working and fail what waits."""
+    def end(self) -> asyncio.Task[None]:
+        """Stop working and fail what waits. The task ends with the request that is being handled:
+        a database that is interrupted may never answer again.
+        """
         if self.ended:
-            return
+            return self._worker
         self.ended = True
         if self.media is not None:
             self.media.close(CLOSE_GOING_AWAY, "the session is over")
-        self._worker.cancel()
+        self._requests.clear()
+        if not self._working:
+            self._worker.cancel()
         error = RemoteError("the client is offline", codes.NETWORK)
         waiting = list(self.peer.reset()) + [push[2] for push in self._pushes]
         self._pushes.clear()
         for done in waiting:
             _finish(done, None, error)
+        return self._worker
 
     def _send(self, text: str) -> None:
         if self.connection is not None:
@@ -127,7 +132,7 @@ class Session:
         self._arrived.set()
 
     async def _work(self) -> None:
-        while True:
+        while not self.ended:
             await self._arrived.wait()
             self._arrived.clear()
             self._working = True

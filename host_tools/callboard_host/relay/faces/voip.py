@@ -35,6 +35,8 @@ async def call(core: Core, session: Session, request_id: int, params: dict[str, 
     if session.client.device is not None:
         whom = details.callee_peer["open_id"]
         group_id = _reservation(core, session.client.device, whom, params)
+    if session.ended:
+        raise Refused(codes.NETWORK, "the client is gone")  # while we looked it up
     outcome = core.hub.engine.call(session.key, callee, details, core.clock.monotonic_ms())
     if group_id is not None:
         core.reservations.take(group_id)

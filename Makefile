@@ -49,7 +49,7 @@ ifneq ($(words $(filter 64 32,$(BITS))),1)
 $(error BITS=$(BITS): say BITS=64 or BITS=32)
 endif
 
-.PHONY: help setup venv micropython natmods natmods-host native speech room call bench-call bench-bridge bench-codec bench-keystore fuzz \
+.PHONY: help setup venv micropython natmods natmods-host native speech room call bench-call bench-bridge bench-codec bench-flash bench-keystore fuzz \
   test test-quick soak spec-coverage lint typecheck clean distclean
 
 help: ## list the targets
@@ -179,6 +179,9 @@ bench-bridge: $(BOARD_micropython_32) $(STAMPS)/native $(STAMPS)/speech $(STAMPS
 
 bench-codec: micropython natmods-host $(STAMPS)/native $(STAMPS)/speech $(STAMPS)/packages-32 ## Opus per frame, against plain C
 	@$(BIN)/python tests/bench/codec.py $(ARGS)
+
+bench-flash: $(STAMPS)/venv-test $(STAMPS)/native build/bin/mpy-cross ## callboard flash beside esptool alone
+	@$(BIN)/python tests/bench/flash.py $(ARGS)
 
 bench-keystore: $(STAMPS)/venv-test $(STAMPS)/packages-arm ## the key store beside littlefs, and its size on a board
 	@$(BIN)/python tests/bench/keystore.py $(ARGS)

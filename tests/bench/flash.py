@@ -124,9 +124,8 @@ def main() -> None:
     facts = measure(parser.parse_args().rounds)
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    print(
-        f"{facts['image_bytes'] / 1e6:.2f} MB onto an emulated {BOARD}, median of {facts['rounds']}"
-    )
+    size = facts["image_bytes"] / 1e6
+    print(f"{size:.2f} MB onto an emulated {BOARD}, median of {facts['rounds']}")
     for what, value in facts["seconds"].items():
         cpu = facts["cpu_seconds"][what]
         print(f"{what:24} {value:6.2f} s, {cpu:5.2f} s of CPU")

@@ -372,7 +372,7 @@ def test_several_boards_at_once_and_one_of_them_fails(images, command):
 
 
 def test_without_esptool_it_says_how_to_get_it(images, command, monkeypatch):
-    monkeypatch.setitem(sys.modules, "esptool.cmds", None)
+    monkeypatch.setitem(sys.modules, "esptool", None)
     done = command(images["small"].path, "/dev/none")
     assert done.status == errors.EXIT_NOT_BUILT and "callboard[flash]" in done.err
 

@@ -1,6 +1,7 @@
 """Flash a board of the ESP32 family through esptool's library, which is an optional extra."""
 
 import contextlib
+import importlib.util
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -19,21 +20,20 @@ from .job import ADVICE, FlashFailed, Job, NoBoard, Refused, Reporter, Result
 _SYNC_TRIES = 4
 
 
-def require_esptool() -> Any:
-    """esptool. Raises NotBuilt: it is under the GPL, so nobody gets it unasked."""
-    try:
-        import esptool.cmds
-    except ImportError as error:
+def require_esptool() -> None:
+    """Raises NotBuilt without esptool: it is under the GPL, so nobody gets it unasked."""
+    if importlib.util.find_spec("esptool") is None:
         raise NotBuilt(
             "esptool is not installed; ESP32 boards are flashed with it",
             "pip install 'callboard[flash]' (it is under the GPL)",
-        ) from error
-    return esptool
+        )
 
 
 def flash(job: Job, image: Image, report: Reporter) -> Result:
     """Write `image` to the board on `job.port`. Raises HostError."""
-    esptool = require_esptool()
+    require_esptool()
+    import esptool.cmds
+
     _listen(esptool, report)
     report.step("connect")
     with _connected(esptool, job, report) as esp:

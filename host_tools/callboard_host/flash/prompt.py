@@ -80,11 +80,18 @@ class Prompt:
 
     def start_boot_rom(self) -> None:
         """Into the boot ROM, which shows its drive; the port goes away."""
-        self._transport.exec_raw_no_follow("import machine\nmachine.bootloader()")
+        self._leave("bootloader")
 
     def restart(self) -> None:
         """Start the board anew, as its reset button does."""
-        self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
+        self._leave("reset")
+
+    def _leave(self, how: str) -> None:
+        """The port may go before it has confirmed anything: what follows shows whether it did."""
+        with contextlib.suppress(Exception):
+            self._transport.exec_raw_no_follow(
+                f"import machine, time\ntime.sleep_ms(200)\nmachine.{how}()"
+            )
 
     def _run(self, code: str) -> str:
         return self._transport.exec(code).decode("utf-8", "replace").replace("\r\n", "\n").strip()

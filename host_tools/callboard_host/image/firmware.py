@@ -13,7 +13,8 @@ from . import esp_app, partitions, uf2
 OLDEST = (1, 25)
 SIZE_MAX = 16 << 20
 _VERSION = re.compile(rb"MicroPython v?(\d+)\.(\d+)([\w.+-]*) on \d{4}-\d\d-\d\d")
-_MACHINE = re.compile(rb"(?:; )?([\x20-\x3a\x3c-\x7e]{3,60}) with (ESP32\w*|RP2040|RP2350)\0")
+_MCU = re.compile(rb" with (ESP32\w*|RP2040|RP2350)\0")
+_NAME = re.compile(rb"[\x20-\x3a\x3c-\x7e]{3,60}\Z")  # no semicolon: the banner has one before
 _FROZEN = b"callboard/app.py\0"
 _MODULES = ("pcm", "wire", "opus", "keystore")
 
@@ -147,7 +148,7 @@ def _about(program: bytes, what: str, board: Board) -> dict:
         raise BadInput(
             f"{what} is MicroPython {version[0]}.{version[1]}; callboard needs 1.25 or later"
         )
-    machines = [f"{one.decode()} with {mcu.decode()}" for one, mcu in _MACHINE.findall(program)]
+    machines = _machines(program)
     mine = [machine for machine in machines if fits(machine, board.facts["firmware"]["machine"])]
     if machines and not mine:
         raise BadInput(
@@ -162,6 +163,17 @@ def _about(program: bytes, what: str, board: Board) -> dict:
             name for name in _MODULES if b"callboard_" + name.encode() + b"\0" in program
         ),
     }
+
+
+def _machines(program: bytes) -> list[str]:
+    """What a build may call itself: sys.implementation._machine, and the end of its banner."""
+    found = []
+    for mcu in _MCU.finditer(program):
+        name = _NAME.search(program, max(0, mcu.start() - 60), mcu.start())
+        if name:
+            text = name.group().strip() + mcu.group().rstrip(b"\0")
+            found.append(text.decode())
+    return found
 
 
 def fits(machine: str, wanted: str) -> bool:

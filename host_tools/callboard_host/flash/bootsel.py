@@ -57,7 +57,7 @@ def flash(job: Job, image: Image, report: Reporter) -> Result:
         report.note("its key store is left as it is: in its boot ROM it cannot be read")
     result.written = _copy(image.file(parts), drive, report)
     report.step("verify")
-    _wait_until_gone(drive)
+    _wait_until_gone(drive, job.limits.get("verify", LIMITS["verify"]) - _GRACE_S)
     if job.erase:
         result.keys = "erased"
     elif backup is None:
@@ -152,8 +152,8 @@ def _copy(data: bytes, drive: Path, report: Reporter) -> int:
     return done
 
 
-def _wait_until_gone(drive: Path) -> None:
-    until = time.monotonic() + LIMITS["verify"] - _GRACE_S
+def _wait_until_gone(drive: Path, limit_s: float) -> None:
+    until = time.monotonic() + limit_s
     while drive.exists() and ports.info(drive):
         if time.monotonic() >= until:
             raise FlashFailed(

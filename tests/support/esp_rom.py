@@ -119,8 +119,7 @@ class Loader:
         silicon = self.silicon
         self.stub = self.silent = False
         self._registers = dict(silicon.registers)
-        self._packet: bytearray | None = None
-        self._escaped = False
+        self._line = bytearray()
         self._inflate = None
         self._reading: tuple[int, int, int] | None = None
         number = int.from_bytes(self.mac, "big")
@@ -133,28 +132,26 @@ class Loader:
     @property
     def idle(self) -> bool:
         """Whether it is between two packets."""
-        return not self._packet
+        return len(self._line) <= 1
 
     def feed(self, data: bytes) -> bytes:
         """What the host sent; what the chip answers."""
         out = bytearray()
-        for byte in data:
-            if byte == 0xC0:
-                if self._packet:
-                    out += self._take(bytes(self._packet))
-                    self._packet = None
-                else:
-                    self._packet = bytearray()
-                self._escaped = False
-            elif self._packet is None:
-                continue
-            elif self._escaped:
-                self._packet.append({0xDC: 0xC0, 0xDD: 0xDB}.get(byte, byte))
-                self._escaped = False
-            elif byte == 0xDB:
-                self._escaped = True
-            else:
-                self._packet.append(byte)
+        self._line += data
+        while True:
+            start = self._line.find(0xC0)
+            end = self._line.find(0xC0, start + 1)
+            if start < 0 or end < 0:
+                break
+            packet = bytes(self._line[start + 1 : end])
+            if packet:
+                out += self._take(
+                    packet.replace(b"\xdb\xdc", b"\xc0").replace(b"\xdb\xdd", b"\xdb")
+                )
+                end += 1  # else the first one ended something that had no beginning
+            del self._line[:end]
+        if start < 0:
+            self._line.clear()
         return b"" if self.silent or self.unplugged else bytes(out)
 
     def _take(self, packet: bytes) -> bytes:
@@ -342,10 +339,20 @@ def _check(data: bytes, checksum: int) -> None:
     size = int.from_bytes(data[:4], "little")
     content = data[16 : 16 + size]
     found = 0xEF
-    for byte in content:
+    for byte in exclusive_or(content):
         found ^= byte
     if len(content) != size or found != checksum & 0xFF:
         raise _Refused(BAD_CHECKSUM)
+
+
+def exclusive_or(data: bytes) -> bytes:
+    """A few bytes with the same exclusive or as all of `data`, without a loop over them."""
+    number, size = int.from_bytes(data, "little"), len(data)
+    while size > 64:
+        half = (size + 1) // 2
+        number = number >> 8 * half ^ number & (1 << 8 * half) - 1
+        size = half
+    return number.to_bytes(size, "little")
 
 
 def _slip(data: bytes) -> bytes:

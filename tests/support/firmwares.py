@@ -14,6 +14,7 @@ from pathlib import Path
 from callboard_host.boards import load
 from callboard_host.image import package, partitions, uf2
 from callboard_host.image.partitions import Partition
+from support.esp_rom import exclusive_or
 from support.pythons import TOP
 
 BANNER = "MicroPython v{version} on 2025-04-15\0{machine}\0"
@@ -48,7 +49,7 @@ def app_image(chip: str, program: bytes, flash_bytes: int) -> bytes:
         1,  # a SHA-256 follows
     )
     checksum = 0xEF
-    for byte in program:
+    for byte in exclusive_or(program):
         checksum ^= byte
     data = header + struct.pack("<II", RAM_START[chip], len(program)) + program
     data += bytes(15 - len(data) % 16) + bytes([checksum])

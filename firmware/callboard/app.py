@@ -81,6 +81,7 @@ class App:
         self._act = None
         self._sounds = False  # a call was answered, and its devices are not released yet
         self._reason = None  # why the call ended that is not reported yet
+        self._rang = False
         self._open = False
         self._status = 0
         self._how = "off"
@@ -351,8 +352,12 @@ class App:
             self._store.may_erase = False
         if state == calls.TALKING:
             self._sounds = True
+        elif state in (calls.RINGING, calls.INCOMING):
+            self._rang = True
         elif state == calls.IDLE:
-            self._reason = reason
+            refused = reason == codes.END_BUSY and not self._rang  # an error tells of it
+            self._reason = None if refused else reason
+            self._rang = False
             if not self._sounds:
                 self._ended()
         self._show()

@@ -83,7 +83,7 @@ async def test_call_errors_carry_the_documented_code_and_leave_the_device_free()
         await bench.close()
 
 
-# covers: V-30
+# covers: V-30, V-33, V-44
 async def test_busy_user_is_told_apart():
     bench = Bench()
     await bench.ready()
@@ -94,6 +94,10 @@ async def test_busy_user_is_told_apart():
     bench.relay.answers["voip.call"] = refuse
     error = await outcome(bench.client.call("user1"))
     assert isinstance(error, Busy) and bench.client.is_busy() == 0
+    told = bench.seen.of("on_recv_command")  # 000 §4: the far end is busy
+    assert told == [(codes.COMMAND_CALL_BUSY, 0, 0, {"reason": codes.END_BUSY})]
+    assert bench.seen.of("on_call_state") == [("calling", None), ("idle", codes.END_BUSY)]
+    assert bench.seen.names("on_start_real_play", "on_stop_real_play") == []
     await bench.close()
 
 

@@ -127,6 +127,18 @@ async def test_several_users_one_after_the_other(world, device):
     assert visitors[0] == visitors[2] != visitors[1]
 
 
+@covers("V-33", "V-44")
+async def test_a_busy_user_is_told_by_code_and_by_command(world, device):
+    phone = await world.phone(devices=(SN, "SN0002"))
+    other = await world.device("SN0002")
+    call = await other.request("voip.call", open_id=phone.open_id, call_type=2)
+    assert await device.refused("call", open_id=phone.open_id) == codes.AVT_BUSY
+    await device.told("command", codes.COMMAND_CALL_BUSY)
+    await device.told("state", "idle", codes.END_BUSY)
+    await other.request("call.hang_up", call_id=call["call_id"])
+    assert await device.do("call", open_id=phone.open_id)  # who waits gets through
+
+
 @covers("V-31", "V-32")
 async def test_wishes_reach_the_other_end_in_both_directions(world, device):
     phone = await world.phone()

@@ -93,7 +93,8 @@ class AvCallbacks:
     def on_call_state(self, state, reason):
         """Ours, not of the documents: one of voip.call.STATES, "calling" to "idle".
 
-        With "idle", `reason` is one of codes.END_REASONS, or None when the call was refused.
+        With "idle", `reason` is one of codes.END_REASONS, or None when the call was
+        refused for another reason than "busy".
         """
 
     def on_call_stats(self, stats):

@@ -99,9 +99,10 @@ class Caller:
             self.call.ringing(call_id)
             return answer
         except CallboardError as error:
-            self._failed(number, codes.END_ABORTED if isinstance(error, NetworkError) else None)
             if isinstance(error, RemoteError) and error.code == codes.AVT_BUSY:
+                self._failed(number, codes.END_BUSY, codes.COMMAND_CALL_BUSY)
                 raise Busy(error.message)
+            self._failed(number, codes.END_ABORTED if isinstance(error, NetworkError) else None)
             raise
         except asyncio.CancelledError:
             self._failed(number, codes.END_CANCELLED)
@@ -109,10 +110,15 @@ class Caller:
         finally:
             known.set()
 
-    def _failed(self, number, reason):
-        """The call did not come to ring: no callbacks of the documents, the state only."""
-        if self.call.number == number:
-            self._end(codes.END_CANCELLED if self.call.state == calls.ENDING else reason)
+    def _failed(self, number, reason, command=None):
+        """The call did not come to ring. Of the documents' callbacks only that the far end is
+        busy is told (000 §4).
+        """
+        if self.call.number != number:
+            return
+        if self.call.state == calls.ENDING:  # hung up here meanwhile: that is why
+            reason, command = codes.END_CANCELLED, None
+        self._end(reason, command)
 
     # --- a phone calls ---
 

@@ -31,6 +31,7 @@ _REASONS = {
 }
 
 _addresses = {}  # (host, port) -> [(family, address)]: no look-up stalls a board twice
+_proven = set()  # (host, port) whose last connection from there brought something
 
 
 async def connect(
@@ -58,7 +59,7 @@ async def connect(
         (dial or _dial)(host, port_number, peer, tls, server_hostname or host),
         "connecting to " + peer,
     )
-    return Stream(socket, peer, clock, limit)
+    return Stream(socket, peer, clock, limit, None if dial else (host, port_number))
 
 
 async def _dial(host, port_number, peer, tls, server_hostname):
@@ -78,29 +79,38 @@ async def _dial(host, port_number, peer, tls, server_hostname):
 
 
 async def _connect_any(host, port_number, peer):
+    """Connect to where it was; after any failure there, to where the name now leads.
+
+    Somebody else may have its address now, or nobody, who does not even say so: what counts is
+    that something was read. The old address is forgotten for a new one only: there may be no DNS.
+    """
     key = (host, port_number)
-    remembered = key in _addresses
-    addresses = _addresses.get(key) or await _resolve(host, port_number)
+    known = key in _proven
+    _proven.discard(key)
+    addresses = _addresses[key] if known else await _resolve(host, port_number)
     failure = NetworkError("%s has no address" % host)
     for family, address in addresses[:_MAX_TRIES]:
         try:
             return await port_socket.Socket.connect(family, address)
         except OSError as error:
             failure = _explain(error, peer)
-    _addresses.pop(key, None)
-    if remembered:  # it may have moved
+    if known:
         return await _connect_any(host, port_number, peer)
     raise failure
 
 
 async def _resolve(host, port_number):
+    key = (host, port_number)
     try:
         found = await port_socket.resolve(host, port_number)
     except OSError as error:
+        if key in _addresses:
+            return _addresses[key]
         raise NetworkError("host name %s is not known: %s" % (host, error))
     if len(_addresses) >= _MAX_ADDRESSES:
         _addresses.clear()
-    _addresses[host, port_number] = found
+        _proven.clear()
+    _addresses[key] = found
     return found
 
 
@@ -118,10 +128,11 @@ class Stream:
     `.pending` bytes wait to be written; `.error` is why the connection broke, or None.
     """
 
-    def __init__(self, socket, peer, clock, limit):
+    def __init__(self, socket, peer, clock, limit, key=None):
         self._socket = socket
         self._socket_write = socket.write
         self._peer = peer
+        self._key = key  # (host, port) until something came from there
         self._clock = clock
         self._limit = limit
         self._buffer = bytearray(RESERVE)
@@ -147,6 +158,10 @@ class Stream:
                 count = self._socket.readinto(view)
             except (OSError, ValueError) as error:
                 self._break(error)
+        if self._key is not None and count:
+            if self._key in _addresses:
+                _proven.add(self._key)
+            self._key = None
         return count
 
     # -- writing --

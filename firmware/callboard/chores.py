@@ -1,9 +1,9 @@
 """What a board does beside its work: its log kept, its flash tended, its watchdog fed.
 
-    chores = Chores(hardware, log, idle)
-    reason = chores.begin(firmware)     # at boot: why it started
-    chores.start(tasks, store, keep)    # tasks of a Supervisor, for ever
-    chores.end("restart")               # the last thing
+chores = Chores(hardware, log, idle)
+reason = chores.begin(firmware)     # at boot: why it started
+chores.start(tasks, store, keep)    # tasks of a Supervisor, for ever
+chores.end("restart")               # the last thing
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 Words: HELP. Properties (PROTOCOL.md §6): `volume` 0-100, `mute`.
 """
 
-from .errors import CallboardError, InvalidArgument
+from .errors import CallboardError, InvalidArgument, StorageError
 
 HELP = (
     "call                      the users, as the button does",
@@ -34,6 +34,7 @@ class Controls:
         self._report = report
         self._changed = changed
         self._volume = VOLUME
+        self._unkept = None  # a volume for which the flash had no room
         self._acts = {
             "call": calling.run,
             "answer": client.answer,
@@ -109,5 +110,10 @@ class Controls:
     def keep(self):
         """Write what has to outlive power off, when there is time for the flash."""
         kept = self._config.get("volume")
-        if self._volume != (VOLUME if kept is None else kept):
+        if self._volume in (VOLUME if kept is None else kept, self._unkept):
+            return
+        try:
             self._config.change({"volume": self._volume})
+        except StorageError as error:
+            self._unkept = self._volume
+            self._report("volume", error)

@@ -142,6 +142,7 @@ class Rig:
             post=post,
             random=fixed_random,
             set_time=lambda ms: None,
+            report=lambda what, error: self.app._mended(what, error),
         )
         self.app = App(self.hardware, client)
         self.task = None

@@ -10,8 +10,8 @@ HOST, PORT = "relay.test", 8443
 class Names:
     """A resolver and the hosts behind it, in place of port_socket's.
 
-    `where`: the address that the name has, None: the resolver is gone. `alive`: addresses where
-    the relay is; `silent`: addresses where nobody says a word; `strangers`: where somebody else is.
+    `where`: the address that the name has, None: no resolver answers. `alive`: addresses where
+    the relay is; `silent`: where nobody says a word; `strangers`: where somebody else is.
     """
 
     def __init__(self, where):

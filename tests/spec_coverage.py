@@ -1,8 +1,9 @@
 """Which rows of the feature table the tests show: `make spec-coverage`.
 
 Reads build/test-results.json, written by `make test`, and writes build/spec-coverage.json:
-`shown` (row -> tests) and `missing` (rows). A test shows its rows only if it passed on every
-Python on which it ran. Without results the rows are what the tests claim, and the report says so.
+`shown` (row -> tests), `not_meaningful` (row -> why no test can show it here), `missing` (rows). A
+test shows its rows only if it passed on every Python on which it ran. Without results the rows are
+what the tests claim, and the report says so.
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 
 TOP = Path(__file__).parents[1]
 ROWS_FILE = TOP / "tests" / "spec_rows.json"
+REASONS_FILE = TOP / "tests" / "spec_not_meaningful.json"
 RESULTS_FILE = TOP / "build" / "test-results.json"
 COVERAGE_FILE = TOP / "build" / "spec-coverage.json"
 
@@ -42,12 +44,14 @@ def shown_rows(results: Results) -> dict[str, list[str]]:
 def write_report(results: Results) -> list[str]:
     """Write build/spec-coverage.json and return the lines of a small table."""
     all_rows = json.loads(ROWS_FILE.read_text(encoding="utf-8"))
+    reasons = json.loads(REASONS_FILE.read_text(encoding="utf-8"))
     shown = shown_rows(results)
     claimed = any(result["outcome"] == "claimed" for result in results.values())
     report = {
         "basis": "claims, nothing was run" if claimed else "tests that passed in the last run",
         "shown": {row: shown[row] for row in all_rows if row in shown},
-        "missing": [row for row in all_rows if row not in shown],
+        "not_meaningful": {row: reasons[row] for row in all_rows if row in reasons},
+        "missing": [row for row in all_rows if row not in shown and row not in reasons],
     }
     COVERAGE_FILE.parent.mkdir(exist_ok=True)
     text = json.dumps(report, indent=1, ensure_ascii=False)
@@ -58,6 +62,7 @@ def write_report(results: Results) -> list[str]:
         done = sum(row in shown for row in family)
         lines.append(f"  {letter}  {title:<18} {done:>4} of {len(family)}")
     lines.append(f"     {'all':<18} {len(report['shown']):>4} of {len(all_rows)}")
+    lines += [f"not meaningful: {row}, {reason}" for row, reason in reasons.items()]
     return lines
 
 

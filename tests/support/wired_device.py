@@ -55,8 +55,8 @@ class WiredDevice:
 
 
 @contextlib.asynccontextmanager
-async def wired_device(python, flavour=0, **options):
-    """A device on `python`; the options of the program but for `port`."""
+async def wired_device(python, flavour=0, timeout_s=120, **options):
+    """A device on `python`, for `timeout_s`; the options of the program but for `port`."""
     connected = asyncio.get_running_loop().create_future()
 
     def on_connection(reader, writer):
@@ -65,7 +65,7 @@ async def wired_device(python, flavour=0, **options):
     server = await asyncio.start_server(on_connection, "127.0.0.1", 0)
     options |= {"port": server.sockets[0].getsockname()[1], "flavour": flavour}
     program = asyncio.create_task(
-        run_program(python, "device_on_a_wire.py", options, timeout_s=120)
+        run_program(python, "device_on_a_wire.py", options, timeout_s=timeout_s)
     )
     try:
         await asyncio.wait({connected, program}, return_when=asyncio.FIRST_COMPLETED)

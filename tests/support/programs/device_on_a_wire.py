@@ -1,10 +1,12 @@
 """A device that does what it is told over TCP: JSON lines in, one JSON line out for each.
 
-Options: port (of the test), url, flash (path), model, sn, app, flavour.
+Options: port (of the test), url, flash (path), model, sn, app, flavour; ca: path of the relay's;
+sound: true for a microphone and a speaker that run by themselves.
 In: {"do": name, ...arguments}; out: {"result": …} or {"code", "message", "kind"}.
 """
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -12,9 +14,13 @@ import sys
 from callboard import codes, keystore
 from callboard.errors import CallboardError
 from callboard.flash.devices import FileFlash
+from callboard.media.devices import NullMicrophone, NullSpeaker
+from callboard.net.tls import client_context
+from callboard.port import CLOCK, heap_used, ticks_diff, ticks_ms
 from callboard.voip.client import Client
 
 WAIT_MS = 10000
+LOOK_MS = 10  # how often to look whether the loop runs
 
 
 class Device:
@@ -24,6 +30,14 @@ class Device:
         self.options = options
         self.told = []
         self.client = None
+        self.stall_ms = self.sound_stall_us = 0
+
+    async def watch(self):
+        """Remember for how long the loop stood still at most."""
+        while True:
+            started = ticks_ms()
+            await CLOCK.sleep_ms(LOOK_MS)
+            self.stall_ms = max(self.stall_ms, ticks_diff(ticks_ms(), started) - LOOK_MS)
 
     def on_online(self, time_ms):
         self.told.append(["online", time_ms])
@@ -65,9 +79,17 @@ class Device:
         options = dict(self.options)
         options.update(more)
         self.client = client = Client()
-        client.init_system({"relay_url": options["url"]}, self)
+        ca = options.get("ca")
+        if ca:
+            with open(ca, "rb") as file:
+                ca = file.read()
+        tls = client_context(ca=ca) if ca else None
+        client.init_system({"relay_url": options["url"], "tls": tls}, self)
         client.init_data_model()
-        client.init_av(self, codecs=("pcmu",))
+        if options.get("sound"):
+            client.init_av(self, NullMicrophone(16000, CLOCK), NullSpeaker(16000, CLOCK))
+        else:
+            client.init_av(self, codecs=("pcmu",))
         names = options["model"], options["sn"], options["app"]
         self.flash = FileFlash(options["flash"], volatile=False)
         await client.init_voip(options["flavour"], keystore.open(self.flash), *names)
@@ -114,6 +136,21 @@ class Device:
         frame = bytearray(160)
         return sum([self.client.send_audio(visitor, 0, frame, 0, 160) for _ in range(count)])
 
+    def on_call_stats(self, stats):
+        self.sound_stall_us = max(self.sound_stall_us, stats.get("longest_stall_us", 0))
+
+    async def do_measure(self):
+        """What it holds now, and how long it stood still at most."""
+        await asyncio.sleep(0.1)
+        for _ in range(3):
+            gc.collect()
+        return {
+            "heap_bytes": heap_used(),
+            "sockets": len(os.listdir("/proc/self/fd")),
+            "stall_ms": self.stall_ms,
+            "sound_stall_ms": self.sound_stall_us // 1000,
+        }
+
     async def do_told(self):
         """What was told since the last look."""
         told, self.told = self.told, []
@@ -139,9 +176,11 @@ class Device:
 async def main(options):
     reader, writer = await asyncio.open_connection("127.0.0.1", options["port"])
     device = Device(options)
+    watching = asyncio.create_task(device.watch())
     while True:
         line = await reader.readline()
         if not line:
+            watching.cancel()
             return
         asked = json.loads(line)
         try:

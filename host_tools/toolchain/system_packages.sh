@@ -38,7 +38,7 @@ have() {
     gcc-xtensa-lx106) command -v xtensa-lx106-elf-gcc ;;
     picolibc-xtensa-lx106-elf) [ -e /usr/lib/xtensa-lx106-elf/include/string.h ] ;;
     qemu-system-arm) command -v qemu-system-arm ;;
-    qemu-system-misc) command -v qemu-system-riscv32 ;;
+    qemu-system-misc | qemu-system-riscv) command -v qemu-system-riscv32 ;;
     qemu-user)    command -v qemu-xtensa ;;
     npm)          command -v npm ;;
     clang)        command -v clang ;;
@@ -51,6 +51,10 @@ have() {
   esac
 } >/dev/null 2>&1
 
+# Debian 13 has an emulator of its own for RISC-V.
+qemu_riscv=qemu-system-misc
+grep -q '^VERSION_CODENAME=bookworm' /etc/os-release 2>/dev/null || qemu_riscv=qemu-system-riscv
+
 packages_of() {
   case $1 in
     base)   echo gcc libc6-dev make tar xz-utils bzip2 gpgv dpkg python3 python3-venv python3-dev ;;
@@ -61,7 +65,7 @@ packages_of() {
     riscv)  echo gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf ;;
     xtensa) echo gcc-xtensa-lx106 picolibc-xtensa-lx106-elf ;;
     fuzz)   echo clang libclang-rt-dev ;;
-    qemu)   echo qemu-system-arm qemu-system-misc qemu-user ;;
+    qemu)   echo qemu-system-arm "$qemu_riscv" qemu-user ;;
     *) echo "system_packages: unknown group $1 (base, bits32, peers, node, arm, riscv, xtensa, qemu, fuzz)" >&2; exit 2 ;;
   esac
 }

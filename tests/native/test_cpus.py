@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cpus.costs import OPUS_CASES, costs, instruction_ratio, measure
-from cpus.machine import MACHINES, TOP, version
+from cpus.machine import HERE, MACHINES, TOP, GuestFailed, rom_image, version
 from cpus.rom import FRAMES, SPEECH, rom_for
 from keystore_history import UNITS
 from opus_speech import write_inputs
@@ -207,6 +207,14 @@ def test_instructions_beside_linked_code(results):
     for cpu in WITH_OPUS:
         assert len(boards[cpu]["instructions"]) == len(OPUS_CASES)
     assert 0.9 < instruction_ratio(boards) <= 1.10
+
+
+def test_unaligned_access_is_found():
+    """The emulated armv6m stops at what an RP2040 stops at; a Cortex-M3 does not mind."""
+    rom = rom_image({"guest.py": (HERE / "guest.py").read_bytes()})
+    assert MACHINES["armv7m"].json("unaligned()", rom) == [{"word": 0x35343332}]
+    with pytest.raises(GuestFailed, match="HardFault"):
+        MACHINES["armv6m"].run("unaligned()", rom)
 
 
 def test_a_difference_is_found(results):

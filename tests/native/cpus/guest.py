@@ -88,3 +88,12 @@ def refusals():
         except NativeError as error:
             said = error.message
         say(folder=folder, said=said)
+
+
+def unaligned():
+    """Read a word from an odd address, as careless C would: a Cortex-M0 does not survive that."""
+    import uctypes
+
+    memory = bytearray(b"12345678")
+    word = uctypes.struct(uctypes.addressof(memory) + 1, {"x": uctypes.UINT32 | 0}, uctypes.NATIVE)
+    say(word=word.x)

@@ -154,4 +154,4 @@ def stack_and_memory():
         "scratch": max(memory["opus_enc"]["scratch"], memory["opus_dec"]["scratch"]),
     }
     for name in stack:
-        say(module=name, stack=stack[name], **memory[name])
+        say(module=name, **{"stack": stack[name], "scratch": 0, **memory[name]})

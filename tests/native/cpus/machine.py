@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 TOP = HERE.parents[2]
 BUILD = TOP / "build" / "cpus"
 TIMEOUT_S = 500
+_CRASH = b"exception caught:"  # what the qemu port says before it stops for good
 
 
 class GuestFailed(Exception):
@@ -130,9 +131,11 @@ class Machine:
         def until(end: bytes) -> bytes:
             while end not in said:
                 chunk = os.read(process.stdout.fileno(), 4096)
-                if not chunk:
-                    raise GuestFailed(f"{self.cpu}: ended or was stopped after {bytes(said)!r}")
                 said.extend(chunk)
+                if not chunk or _CRASH in said:
+                    raise GuestFailed(
+                        f"{self.cpu}: ended, crashed or was stopped: {bytes(said)!r}"
+                    )
             before, _, after = bytes(said).partition(end)
             said[:] = after
             return before

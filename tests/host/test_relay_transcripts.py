@@ -158,7 +158,7 @@ def test_what_must_be_shown_is_shown():
         *("registration", "ticket refused", "hello refused", "capability refused"),
         *("call with opus", "call answered", "call rejected", "busy", "resume", "room"),
         *("phone calls", "phone calls and hangs up", "device rejects", "phone gives up"),
-        "crossing calls",
+        *("crossing calls", "crossing calls, the device first"),
         *("notice", "commands", "authorisation"),
     }
 

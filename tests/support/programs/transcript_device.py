@@ -209,6 +209,7 @@ SCENARIOS = {
     "device rejects": device_rejects,
     "phone gives up": phone_gives_up,
     "crossing calls": crossing_calls,
+    "crossing calls, the device first": one_call,
 }
 
 

@@ -170,6 +170,7 @@ class Soak:
             "heap_growth_bytes": after["heap_bytes"] - before["heap_bytes"],
             "socket_growth": after["sockets"] - before["sockets"],
             "longest_stall_ms": held[-1]["stall_ms"],
+            "longest_stall_cpu_ms": held[-1]["stall_cpu_ms"],  # of it, what it worked itself
             "longest_stall_in_a_call_ms": held[-1]["sound_stall_ms"],
             "ended": self.seen,
             "heap_bytes": [each["heap_bytes"] for each in held],

@@ -10,6 +10,7 @@ import gc
 import json
 import os
 import sys
+import time
 
 from callboard import codes, keystore
 from callboard.errors import CallboardError
@@ -19,6 +20,7 @@ from callboard.net.tls import client_context
 from callboard.port import CLOCK, heap_used, ticks_diff, ticks_ms
 from callboard.voip.client import Client
 
+cpu_s = getattr(time, "process_time", None) or time.clock  # MicroPython's name
 WAIT_MS = 10000
 LOOK_MS = 10  # how often to look whether the loop runs
 
@@ -30,14 +32,15 @@ class Device:
         self.options = options
         self.told = []
         self.client = None
-        self.stall_ms = self.sound_stall_us = 0
+        self.stall_ms = self.stall_cpu_ms = self.sound_stall_us = 0
 
     async def watch(self):
-        """Remember for how long the loop stood still at most."""
+        """Remember for how long the loop stood still at most, and worked meanwhile."""
         while True:
-            started = ticks_ms()
+            started, worked = ticks_ms(), cpu_s()
             await CLOCK.sleep_ms(LOOK_MS)
             self.stall_ms = max(self.stall_ms, ticks_diff(ticks_ms(), started) - LOOK_MS)
+            self.stall_cpu_ms = max(self.stall_cpu_ms, int(1000 * (cpu_s() - worked)))
 
     def on_online(self, time_ms):
         self.told.append(["online", time_ms])
@@ -148,6 +151,7 @@ class Device:
             "heap_bytes": heap_used(),
             "sockets": len(os.listdir("/proc/self/fd")),
             "stall_ms": self.stall_ms,
+            "stall_cpu_ms": self.stall_cpu_ms,
             "sound_stall_ms": self.sound_stall_us // 1000,
         }
 

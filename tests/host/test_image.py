@@ -74,8 +74,9 @@ def test_an_image_has_all_that_a_board_needs(images, board):
     assert package | wanted <= set(files)
     for digest, name in re.findall(r"(\w{64})  (\S+)", files[f"lib/{LIST}"].decode()):
         assert hashlib.sha256(files[f"lib/{name}"]).hexdigest() == digest
-    assert f"# callboard {callboard.__version__} {built.image.board.chip.natmods}\n".encode() in (
-        files[f"lib/{LIST}"]
+    assert (
+        f"# callboard {callboard.__version__} {built.image.board.chip.natmods}\n".encode()
+        in (files[f"lib/{LIST}"])
     )
     assert files["main.py"] == paths.main_py().read_bytes() and files["ca.der"] == CA
     values: dict = {}
@@ -287,6 +288,18 @@ def test_a_firmware_for_more_flash_is_refused(tmp_path):
     rows = (*firmwares.STOCK_ROWS, Partition("vfs", 1, 0x81, 0x200000, 0x600000))
     data = firmwares.esp_firmware("ESP32_GENERIC", rows=rows)
     assert "8192 KB of 4096 KB" in refused(tmp_path, "ESP32_GENERIC", data)
+
+
+def test_a_build_from_a_clone_has_a_hash_for_a_version(tmp_path):
+    program = (
+        b"\0MicroPython 0878ecf-dirty on 2026-11-29\0MicroPython-1.26.2-arm--with-newlib3.3.0\0"
+    )
+    file = uf2.Uf2(0xE48BFF56, dict(uf2.pages_of(0x10000000, program)))
+    path = tmp_path / "mine.uf2"
+    path.write_bytes(uf2.write(file))
+    natmods = firmwares.natmods(tmp_path, "armv6m")
+    built = build.build(build.Options("RPI_PICO", path, natmods=natmods))
+    assert built.image.facts["micropython"] == "1.26.2"
 
 
 def test_a_variant_with_psram_fits_its_board(tmp_path):

@@ -13,6 +13,7 @@ from . import esp_app, partitions, uf2
 OLDEST = (1, 25)
 SIZE_MAX = 16 << 20
 _VERSION = re.compile(rb"MicroPython v?(\d+)\.(\d+)([\w.+-]*) on \d{4}-\d\d-\d\d")
+_PLATFORM = re.compile(rb"MicroPython-(\d+)\.(\d+)([\w.+]*)-")  # where the first is a git hash
 _MCU = re.compile(rb" with (ESP32\w*|RP2040|RP2350)\0")
 _NAME = re.compile(rb"[\x20-\x3a\x3c-\x7e]{3,60}\Z")  # no semicolon: the banner has one before
 _FROZEN = b"callboard/app.py\0"
@@ -140,7 +141,7 @@ def _read_esp(data: bytes, what: str, board: Board) -> Firmware:
 
 def _about(program: bytes, what: str, board: Board) -> dict:
     """Version, machine and what is compiled in. Raises BadInput."""
-    found = _VERSION.search(program)
+    found = _VERSION.search(program) or _PLATFORM.search(program)
     if not found:
         raise BadInput(f"{what} is no MicroPython", f"take MicroPython's build for {board.name}")
     version = tuple(int(number) for number in found.groups()[:2])

@@ -1,4 +1,4 @@
-"""The application on a virtual board: its users in turn, push to talk, words typed on its console."""
+"""The application on a virtual board: its users in turn, push to talk, words typed to it."""
 
 import asyncio
 import dataclasses
@@ -72,7 +72,7 @@ async def test_the_next_user_is_called_when_one_does_not_answer(tmp_path, python
         seen = (await board.wait_event("ended", timeout_s=EVENT_S, after_us=begun))["t_us"]
 
         await board.write_line("call")  # by words; both reject
-        for number, phone in ((1, first), (2, second)):
+        for phone in (first, second):
             told = await phone.wait_event("ringing", timeout_s=EVENT_S, after_us=seen)
             await phone.write_line("reject")
             await phone.wait_event("ended", timeout_s=EVENT_S, after_us=told["t_us"])

@@ -131,6 +131,9 @@ async def test_a_device_must_have_storage():
 # covers: V-64
 async def test_a_device_must_have_audio_and_hears_of_everything_at_once():
     class Full:
+        def get(self, name):
+            return None
+
         def stats(self):
             return {"size": 4000, "used": 3900}
 

@@ -5,6 +5,7 @@ What the far end did comes first (on_recv_command), then the streams stop, then 
 """
 
 import asyncio
+import gc
 
 from .. import codes
 from ..errors import (
@@ -167,12 +168,16 @@ class Caller:
         return self._prepare(answer if isinstance(answer, dict) else {})
 
     def _prepare(self, params):
-        try:
-            return self._av.prepare(params.get("media"), self._link.transport)
-        except MemoryError as error:
-            self._report("no memory for the sound of a call", error)
-            asyncio.create_task(self.hang_up())
-            raise CallboardError("this device has no memory for the sound of the call")
+        for again in (True, False):
+            try:
+                return self._av.prepare(params.get("media"), self._link.transport)
+            except MemoryError as error:
+                failure = error
+            if again:
+                gc.collect()  # what the first try left behind lies in the way
+        self._report("no memory for the sound of a call", failure)
+        asyncio.create_task(self.hang_up())
+        raise CallboardError("this device has no memory for the sound of the call")
 
     async def reject(self):
         """Refuse the call that rings here. Raises WrongOrder when none does."""

@@ -154,4 +154,6 @@ def stack_and_memory():
         "scratch": max(memory["opus_enc"]["scratch"], memory["opus_dec"]["scratch"]),
     }
     for name in stack:
-        say(module=name, **{"stack": stack[name], "scratch": 0, **memory[name]})
+        costs = {"stack": stack[name], "scratch": 0}
+        costs.update(memory[name])
+        say(module=name, **costs)

@@ -75,6 +75,7 @@ def test_a_board_is_registered_and_calls(tmp_path, relay):
     with virtual:
         virtual._boot()
         arguments = [virtual.path, *identity(relay, "SN-A"), "--user", open_id, "--wifi", "Home"]
+        arguments += ["--ring", "20", "--ring", "10", "--auto-answer", "30", "--volume", "70"]
         secrets = {"CALLBOARD_WIFI_PASSWORD": SECRET}
         status, out, said = callboard("provision", *arguments, secrets=secrets)
         assert status == 0, said

@@ -50,6 +50,13 @@ def provision_command(
     user: Annotated[
         list[str] | None, typer.Option(help="openId that its button calls; repeat it.")
     ] = None,
+    ring: Annotated[
+        list[int] | None, typer.Option(help="Seconds that each of them rings; repeat it.")
+    ] = None,
+    auto_answer: Annotated[
+        int | None, typer.Option(help="It answers calls by itself after seconds.")
+    ] = None,
+    volume: Annotated[int | None, typer.Option(help="Of its speaker, 0-100.")] = None,
     wifi: Annotated[str, typer.Option(help="Its Wi-Fi network; hex:00ff for any bytes.")] = "",
     wifi_password_file: Annotated[
         Path | None,
@@ -105,6 +112,9 @@ def provision_command(
             sn=sn,
             wxa_appid=wxa_appid,
             users=tuple(user or ()),
+            ring_s=tuple(ring or ()),
+            auto_answer=auto_answer,
+            volume=volume,
             wifi=wifi,
             wifi_password_file=wifi_password_file,
             ticket=ticket,

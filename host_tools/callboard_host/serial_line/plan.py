@@ -21,6 +21,9 @@ class Plan:
     wxa_appid: str | None = None
     flavour: int | None = None
     users: tuple[str, ...] = ()
+    ring_s: tuple[int, ...] = ()
+    auto_answer: int | None = None
+    volume: int | None = None
     wifi_ssid: bytes | None = None
     wifi_password: bytes | None = field(default=None, repr=False)
     ticket: str | None = field(default=None, repr=False)
@@ -37,6 +40,9 @@ class Plan:
             "wxa_appid": self.wxa_appid,
             "flavour": self.flavour,
             "users": list(self.users) or None,
+            "ring_s": list(self.ring_s) or None,
+            "auto_answer": self.auto_answer,
+            "volume": self.volume,
             "wifi_ssid": _hex(self.wifi_ssid),
             "wifi_password": _hex(self.wifi_password or None),
             "ticket": self.ticket,

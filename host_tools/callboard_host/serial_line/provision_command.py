@@ -31,6 +31,9 @@ class Options:
     sn: str
     wxa_appid: str
     users: tuple[str, ...]
+    ring_s: tuple[int, ...]
+    auto_answer: int | None
+    volume: int | None
     wifi: str
     wifi_password_file: Path | None
     ticket: bool
@@ -139,6 +142,9 @@ def _plan(options: Options, relay: str, ca: Path | None) -> Plan:
         sn=options.sn or None,
         wxa_appid=options.wxa_appid or None,
         users=options.users,
+        ring_s=options.ring_s,
+        auto_answer=options.auto_answer,
+        volume=options.volume,
         wifi_ssid=wifi_name(options.wifi) if options.wifi else None,
         **_secrets(options),
     )

@@ -49,12 +49,12 @@ ifneq ($(words $(filter 64 32,$(BITS))),1)
 $(error BITS=$(BITS): say BITS=64 or BITS=32)
 endif
 
-.PHONY: help setup venv micropython natmods natmods-host native speech room call bench-call bench-bridge bench-codec bench-flash bench-keystore fuzz \
-  test test-quick soak spec-coverage lint typecheck clean distclean
+.PHONY: help setup venv micropython firmware natmods natmods-host native speech room call bench-call bench-bridge bench-codec bench-flash bench-keystore fuzz \
+  test test-quick test-rp2040 soak spec-coverage lint typecheck clean distclean
 
 help: ## list the targets
 	@echo "callboard: make TARGET"
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 	@echo "Variables: PYTHON=micropython|cpython  BITS=64|32  CODEC=auto|opus|opus-8k|pcmu  DIRECTION=board|phone  SPEECH=file.wav"
 	@echo "           ARGS=...  JOBS=$(JOBS)"
 	@echo "           MICROPYTHON_DIR=  MBEDTLS_DIR=  OPUS_DIR=  (your own source trees)"
@@ -102,8 +102,11 @@ $(STAMPS)/improv: host_tools/toolchain/fetch_improv.sh | $(STAMPS)/packages-fuzz
 	@mkdir -p $(@D) && touch $@
 
 include host_tools/toolchain/micropython.mk
+include host_tools/toolchain/firmware.mk
 
 micropython: build/bin/mpy-cross build/bin/micropython64 build/bin/micropython32 ## the two MicroPython unix builds
+
+firmware: $(FIRMWARE)/firmware.uf2 ## our own firmware for a board of MicroPython's rp2 port: BOARD=RPI_PICO
 
 speech: $(STAMPS)/speech
 $(STAMPS)/speech: host_tools/toolchain/fetch_speech.sh | $(STAMPS)/packages
@@ -163,18 +166,18 @@ include tests/native/cpus/cpus.mk
 # --- a call -------------------------------------------------------------------------------------
 
 # Only what this very call needs: the 32-bit build for BITS=32, no MicroPython for PYTHON=cpython.
-BOARD_micropython_64 := build/bin/micropython64 natmods-x64
-BOARD_micropython_32 := build/bin/micropython32 natmods-x86
-BOARD := $(BOARD_$(PYTHON)_$(BITS)) $(STAMPS)/native $(STAMPS)/speech
+CALL_micropython_64 := build/bin/micropython64 natmods-x64
+CALL_micropython_32 := build/bin/micropython32 natmods-x86
+CALL_NEEDS := $(CALL_$(PYTHON)_$(BITS)) $(STAMPS)/native $(STAMPS)/speech
 CALL_OPTIONS = --caller $(DIRECTION) --python $(PYTHON) --bits $(BITS) --codec $(CODEC) $(if $(SPEECH),--speech "$(SPEECH)") $(ARGS)
 
-call: $(BOARD) ## a call between a virtual board and a phone, with a report in build/call/
+call: $(CALL_NEEDS) ## a call between a virtual board and a phone, with a report in build/call/
 	@$(BIN)/callboard demo-call $(CALL_OPTIONS)
 
-bench-call: $(BOARD) ## 20 call set-ups and 60 s of media, for percentiles
+bench-call: $(CALL_NEEDS) ## 20 call set-ups and 60 s of media, for percentiles
 	@$(BIN)/callboard bench-call $(CALL_OPTIONS)
 
-bench-bridge: $(BOARD_micropython_32) $(STAMPS)/native $(STAMPS)/speech $(STAMPS)/venv-test ## spoken calls over `callboard bridge` at several speeds
+bench-bridge: $(CALL_micropython_32) $(STAMPS)/native $(STAMPS)/speech $(STAMPS)/venv-test ## spoken calls over `callboard bridge` at several speeds
 	@$(BIN)/python tests/bench/bridge.py $(ARGS)
 
 bench-codec: micropython natmods-host $(STAMPS)/native $(STAMPS)/speech $(STAMPS)/packages-32 ## Opus per frame, against plain C
@@ -190,7 +193,10 @@ bench-keystore: $(STAMPS)/venv-test $(STAMPS)/packages-arm ## the key store besi
 
 PYTEST := $(BIN)/python -m pytest
 
-test: setup cpus $(STAMPS)/packages-peers $(STAMPS)/packages-fuzz $(STAMPS)/improv ## everything CI runs: lint, types, all tests, coverage of the specification
+test-rp2040: setup firmware ## our firmware on an emulated RP2040: flash, boot, device tests, power cuts, a call
+	@$(PYTEST) -m rp2040 $(ARGS)
+
+test: setup cpus firmware $(STAMPS)/packages-peers $(STAMPS)/packages-fuzz $(STAMPS)/improv ## everything CI runs: lint, types, all tests, coverage of the specification
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(PYTEST) --spec-coverage $(ARGS)
@@ -198,7 +204,7 @@ test: setup cpus $(STAMPS)/packages-peers $(STAMPS)/packages-fuzz $(STAMPS)/impr
 test-quick: setup ## unit tests only: no whole programs, nothing slow
 	@$(PYTEST) -m "not system and not slow" $(ARGS)
 
-soak: setup cpus ## the long forms of the tests that have one; takes hours
+soak: setup cpus firmware ## the long forms of the tests that have one; takes hours
 	@CALLBOARD_SOAK=1 $(PYTEST) -m soak $(ARGS)
 
 # Goes on where the last run ended: what it found is kept in build/fuzz/. FUZZ_SECONDS=3600 for an hour.

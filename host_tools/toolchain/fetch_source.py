@@ -10,6 +10,9 @@ revision does not matter, because Debian's own patches are not applied.
 
 Where only a few files of a large tree are wanted, pins.json has their SHA-256 sums under "only"
 instead, and any upstream version in which they are these will do.
+
+A pin that names a `package` is for sources that mirrors have only as a binary package: that is
+fetched, has one of the sums, and its `folder` is the tree.
 """
 
 import argparse
@@ -72,10 +75,11 @@ def debian_mirrors() -> list[str]:
     return mirrors
 
 
-class SourceArchive:
-    """A private apt configuration that knows only the source packages of one Debian release."""
+class Archive:
+    """A private apt configuration that knows one Debian release: its sources ("deb-src") or its
+    packages ("deb")."""
 
-    def __init__(self, folder: Path, release: str):
+    def __init__(self, folder: Path, release: str, kind: str):
         mirrors = debian_mirrors()
         if not mirrors:
             raise FetchError("apt-get on this machine knows no Debian archive")
@@ -85,7 +89,7 @@ class SourceArchive:
             (folder / part).mkdir(parents=True, exist_ok=True)
         self.sources_list = folder / "sources.list"
         self.sources_list.write_text(
-            "".join(f"deb-src{signed_by} {uri} {release} main\n" for uri in mirrors),
+            "".join(f"{kind}{signed_by} {uri} {release} main\n" for uri in mirrors),
             encoding="utf-8",
         )
         self.options = [
@@ -96,6 +100,16 @@ class SourceArchive:
             f"-oAPT::Sandbox::User={'root' if os.geteuid() == 0 else ''}",
         ]
         run("apt-get", *self.options, "--error-on=any", "update")
+
+    def packages(self, package: str) -> list[str]:
+        """Full Debian versions in which a binary package is offered."""
+        listing = run("apt-cache", *self.options, "show", package)
+        return [line.split()[1] for line in listing.splitlines() if line.startswith("Version:")]
+
+    def download_package(self, package: str, full_version: str, folder: Path) -> Path:
+        """Download a binary package and return its path."""
+        run("apt-get", *self.options, "-q", "download", f"{package}={full_version}", cwd=folder)
+        return next(folder.glob("*.deb"))
 
     def versions(self, package: str) -> dict[str, str]:
         """Upstream version -> full Debian version of every offered source of `package`."""
@@ -125,31 +139,59 @@ def unpack(tarball: Path, target: Path) -> None:
     scratch.rename(target)
 
 
-def fetch(package: str, pin: dict, archive: SourceArchive, into: Path) -> None:
-    """Fetch, verify and unpack one pinned package into `into`/`package`."""
-    pinned = pin["tarballs"]
-    offered = archive.versions(package)
-    upstream = next((version for version in pinned if version in offered), None)
-    if upstream is None:
+def unpack_package(package: Path, folder: str, target: Path) -> None:
+    """Replace `target` by `folder` of a binary package."""
+    scratch = target.with_name(target.name + ".unpack")
+    shutil.rmtree(scratch, ignore_errors=True)
+    run("dpkg-deb", "-x", package, scratch)
+    shutil.rmtree(target, ignore_errors=True)
+    (scratch / folder).rename(target)
+    shutil.rmtree(scratch)
+    for path in target.rglob("*"):  # new files, as in unpack()
+        if path.is_file():
+            path.touch()
+
+
+def pinned_sums(pin: dict) -> dict[str, str]:
+    """Version -> SHA-256 of what is accepted for one source."""
+    return pin["packages"] if "package" in pin else pin["tarballs"]
+
+
+def fetch(name: str, pin: dict, archive: Archive, into: Path) -> None:
+    """Fetch, verify and unpack one pinned source into `into`/`name`."""
+    pinned = pinned_sums(pin)
+    package = pin.get("package")
+    if package:
+        offered = {version: version for version in archive.packages(package)}
+    else:
+        offered = archive.versions(name)
+    version = next((version for version in pinned if version in offered), None)
+    if version is None:
         raise FetchError(
-            f"Debian offers {package} {', '.join(offered) or 'in no version'}, "
+            f"Debian offers {package or name} {', '.join(offered) or 'in no version'}, "
             f"pins.json accepts {', '.join(pinned)}. Add the new version's SHA-256 to pins.json "
             f"after checking it, or set {pin['override']} to a source tree of your own."
         )
-    downloads = into / ".download" / package
+    downloads = into / ".download" / name
     shutil.rmtree(downloads, ignore_errors=True)
     downloads.mkdir(parents=True)
-    tarball = archive.download(package, offered[upstream], downloads)
-    digest = hashlib.sha256(tarball.read_bytes()).hexdigest()
-    if digest != pinned[upstream]:
-        raise FetchError(f"{tarball.name} has SHA-256 {digest}, pinned is {pinned[upstream]}")
-    unpack(tarball, into / package)
-    (into / package / ".callboard-pin").write_text(digest + "\n", encoding="utf-8")
+    if package:
+        file = archive.download_package(package, version, downloads)
+    else:
+        file = archive.download(name, offered[version], downloads)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if digest != pinned[version]:
+        raise FetchError(f"{file.name} has SHA-256 {digest}, pinned is {pinned[version]}")
+    if package:
+        unpack_package(file, pin["folder"], into / name)
+    else:
+        unpack(file, into / name)
+    (into / name / ".callboard-pin").write_text(digest + "\n", encoding="utf-8")
     shutil.rmtree(downloads)
-    print(f"fetched {package} {upstream} into {into / package}")
+    print(f"fetched {name} {version} into {into / name}")
 
 
-def fetch_files(name: str, pin: dict, archive: SourceArchive, into: Path) -> None:
+def fetch_files(name: str, pin: dict, archive: Archive, into: Path) -> None:
     """Fetch the files under "only" of one pinned source package into `into`/`name`."""
     package = pin["source"]
     downloads = into / ".download" / name
@@ -188,7 +230,7 @@ def is_fetched(package: str, pin: dict, into: Path) -> bool:
     marker = into / package / ".callboard-pin"
     if not marker.exists():
         return False
-    return marker.read_text(encoding="utf-8").strip() in pin["tarballs"].values()
+    return marker.read_text(encoding="utf-8").strip() in pinned_sums(pin).values()
 
 
 def missing_sources(packages: list[str], pins: dict, into: Path) -> list[str]:
@@ -219,11 +261,15 @@ def main() -> int:
         packages = arguments.package
         try:
             missing = missing_sources(packages, pins, into)
-            if missing:
-                archive = SourceArchive(into / ".apt", pins["release"])
-                for package in missing:
-                    pin = pins["sources"][package]
-                    (fetch_files if "only" in pin else fetch)(package, pin, archive, into)
+            archives: dict[str, Archive] = {}
+            for name in missing:
+                pin = pins["sources"][name]
+                kind = "deb" if "package" in pin else "deb-src"
+                if kind not in archives:
+                    folder = into / (".apt" if kind == "deb-src" else ".apt-deb")
+                    archives[kind] = Archive(folder, pins["release"], kind)
+                action = fetch_files if "only" in pin else fetch
+                action(name, pin, archives[kind], into)
         except FetchError as error:
             names = ", ".join(f"{pins['sources'][name]['override']}=FOLDER" for name in packages)
             print(f"fetch_source: {error}\n  With sources of your own: {names}", file=sys.stderr)

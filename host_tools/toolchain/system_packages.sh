@@ -31,6 +31,7 @@ have() {
     ffmpeg)       command -v ffmpeg ;;
     nodejs)       command -v node ;;
     gcc-arm-none-eabi) command -v arm-none-eabi-gcc ;;
+    cmake)        command -v cmake ;;
     libnewlib-arm-none-eabi) echo '#include <string.h>' | arm-none-eabi-gcc -xc -c -o /dev/null - ;;
     gcc-riscv64-unknown-elf) command -v riscv64-unknown-elf-gcc ;;
     picolibc-riscv64-unknown-elf) echo '#include <string.h>' | riscv64-unknown-elf-gcc \
@@ -61,7 +62,7 @@ packages_of() {
     bits32) echo gcc-multilib ;;
     peers)  echo libopus0 ffmpeg ;;
     node)   echo nodejs npm ;;
-    arm)    echo gcc-arm-none-eabi libnewlib-arm-none-eabi ;;
+    arm)    echo gcc-arm-none-eabi libnewlib-arm-none-eabi cmake ;;
     riscv)  echo gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf ;;
     xtensa) echo gcc-xtensa-lx106 picolibc-xtensa-lx106-elf ;;
     fuzz)   echo clang libclang-rt-dev ;;

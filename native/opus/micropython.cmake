@@ -1,5 +1,5 @@
 # callboard_opus as a user C module for ports built with CMake (esp32, rp2).
-if(DEFINED ENV{OPUS_DIR})
+if(NOT "$ENV{OPUS_DIR}" STREQUAL "")
     set(CALLBOARD_OPUS_TREE $ENV{OPUS_DIR})
 else()
     set(CALLBOARD_OPUS_TREE ${CMAKE_CURRENT_LIST_DIR}/../../build/src/opus)
@@ -13,7 +13,7 @@ file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/sources.txt CALLBOARD_LIBOPUS_SOURCES)
 list(TRANSFORM CALLBOARD_LIBOPUS_SOURCES PREPEND ${CALLBOARD_OPUS_TREE}/)
 add_library(callboard_libopus STATIC ${CALLBOARD_LIBOPUS_SOURCES} ${CMAKE_CURRENT_LIST_DIR}/silk_copies.c)
 target_compile_options(callboard_libopus PRIVATE
-    -w -ffunction-sections -fdata-sections -include ${CMAKE_CURRENT_LIST_DIR}/libopus_config.h
+    -Os -w -ffunction-sections -fdata-sections -include ${CMAKE_CURRENT_LIST_DIR}/libopus_config.h
 )
 target_include_directories(callboard_libopus PRIVATE
     ${CMAKE_CURRENT_LIST_DIR}

@@ -19,6 +19,7 @@ from .errors import CallboardError, InvalidArgument
 from .online import Online
 from .ringing import Ringing
 from .serial.commands import Commands
+from .serial.way_in import interrupted_within
 from .upkeep import Upkeep
 from .voip import call as calls
 from .voip.callbacks import NO_COMMANDS
@@ -41,7 +42,9 @@ _EVENT_OF_STATE = {
 def run(board):
     """Run until the platform says quit. Returns the exit status: 1 when it could not start, None
     after Ctrl-C, which is for Python's prompt; a board waits for that one before it starts."""
-    if port.interrupted_within(getattr(board, "WINDOW_MS", port.WINDOW_MS)):
+    port.own_ctrl_c(True)
+    if interrupted_within(getattr(board, "WINDOW_MS", port.WINDOW_MS)):
+        port.own_ctrl_c(False)
         return None
     port.collect_every(BOOT_COLLECT)
     try:

@@ -353,6 +353,11 @@ async def _awaited_stdin():
 
 _CTRL_C = const(3)
 
+try:
+    from callboard_line import take as take_line  # our own firmware for boards: firmware/rp2
+except ImportError:
+    take_line = None
+
 
 class _PolledStdin:
     """MicroPython's standard input. A read() of more than there is would block the board.
@@ -375,6 +380,9 @@ class _PolledStdin:
         except OSError:
             return 0
         n = 0
+        if take_line is not None and data and data[0] != _CTRL_C:
+            buf[0] = data[0]
+            return 1 + take_line(memoryview(buf)[1:])
         while data:
             buf[n] = data[0]
             n += 1
@@ -385,6 +393,8 @@ class _PolledStdin:
 
     def take(self, buf):
         """What there is now, without waiting: 0 for nothing, -1 at the end. Does not allocate."""
+        if take_line is not None:
+            return take_line(buf)
         n = 0
         for _ in self._poll.ipoll(0):
             break
@@ -443,26 +453,14 @@ class Stdout:
 WINDOW_MS = 0 if sys.platform in ("linux", "darwin", "win32") else 2000
 
 
-def interrupted_within(ms):
-    """Wait `ms` for Ctrl-C. A board's Python raises KeyboardInterrupt by itself; elsewhere True
-    when it came, and what else was typed meanwhile is lost, as in a board that starts."""
-    if not WINDOW_MS:
-        return ms > 0 and _typed_within(ms)
-    time.sleep_ms(ms)
-    return False
-
-
-def _typed_within(ms):
+def typed_byte(ms):
+    """A byte from the console that comes within `ms`, bytes; b"" at the end of the input; None
+    when nothing came. Blocks: not for use beside a loop."""
     poll = select.poll()
     poll.register(sys.stdin, select.POLLIN)
-    end = ticks_add(ticks_ms(), ms)
-    while True:
-        left = ticks_diff(end, ticks_ms())
-        if left <= 0 or not poll.poll(left):
-            return False
-        byte = os.read(0, 1) if hasattr(os, "read") else sys.stdin.buffer.read(1)
-        if not byte or byte[0] == _CTRL_C:
-            return bool(byte)
+    if not poll.poll(ms):
+        return None
+    return os.read(0, 1) if hasattr(os, "read") else sys.stdin.buffer.read(1)
 
 
 def own_ctrl_c(own):

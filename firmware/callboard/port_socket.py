@@ -6,7 +6,11 @@ A socket here is polled or waited for; it keeps no data of its own. net/stream.p
 import asyncio
 import errno
 import hashlib
-import socket
+
+try:
+    import socket
+except ImportError:  # a board whose only network is its serial line
+    socket = None
 
 from .errors import InvalidArgument
 from .port import const

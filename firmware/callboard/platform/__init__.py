@@ -6,8 +6,11 @@ from ..errors import InvalidArgument
 def create(board):
     """The platform for a `board` module (constants, see firmware/README.md)."""
     name = getattr(board, "BOARD", "UNIX")
-    if name == "UNIX":
-        from . import unix
-
-        return unix.Platform(board)
-    raise InvalidArgument("BOARD %s is not known here" % name)
+    chip = getattr(board, "CHIP", "unix" if name == "UNIX" else "none")
+    if chip == "unix":
+        from . import unix as kind
+    elif chip in ("rp2040", "rp2350"):
+        from . import rp2 as kind
+    else:
+        raise InvalidArgument("BOARD %s with CHIP %s is not known here" % (name, chip))
+    return kind.Platform(board)

@@ -7,8 +7,9 @@ from ..errors import InvalidArgument
 
 CODECS = ("opus", "opus-8k", "pcmu")  # PROTOCOL.md §4
 AUDIO_RATES = (8000, 16000, 48000)
-NETWORKS = ("own", "serial")
 DUPLEXES = ("full", "half")
+NETWORKS = ("own", "wifi", "serial")
+KEY_STORES = ("", "file", "partition", "pin_files", "sectors")
 TLS_ENDS = ("board", "host")
 AUDIO_OUTPUTS = ("headset", "speaker")
 PPM_MAX = 1000
@@ -24,6 +25,9 @@ class Settings:
     the error of the audio clock;
     `camera` and `screen` (paths of H.264 files or None), `camera_fps`;
     `serial_network`: it has no network but the bridge, `host_tls`: the host makes TLS for it.
+
+    Of hardware (None: not there): `i2s_microphone`, `i2s_speaker`, `button`, `led`: dicts as in
+    board.json; `wireless`, `watchdog`: whether to use them; `key_store`: where, "" by itself.
     """
 
     def __init__(self, board):
@@ -44,8 +48,8 @@ class Settings:
         if getattr(board, "AUTO_ANSWER", None) is not None:
             self.auto_answer = _number(board, "AUTO_ANSWER", 0, 0, 60)
         self.data_path = _text(board, "DATA_PATH", "flash")
-        self.microphone = _text(board, "MICROPHONE", None, True)
-        self.speaker = _text(board, "SPEAKER", None, True)
+        self.microphone = _device(board, "MICROPHONE")
+        self.speaker = _device(board, "SPEAKER")
         self.camera = _text(board, "CAMERA", None, True)
         self.camera_fps = _number(board, "CAMERA_FPS", 15, 1, 60)
         self.screen = _text(board, "SCREEN", None, True)
@@ -56,11 +60,19 @@ class Settings:
         self.codecs = _codecs(getattr(board, "CODECS", None))
         self.loudspeaker = _choice(board, "AUDIO_OUTPUT", AUDIO_OUTPUTS) == "speaker"
         self.log_sectors = _number(board, "LOG_SECTORS", 4, 0, 64)
-        self.serial_network = _choice(board, "NETWORK", NETWORKS) == "serial"
+        network = _choice(board, "NETWORK", NETWORKS)
+        self.serial_network = network == "serial"
+        self.wireless = network == "wifi"
         ends = TLS_ENDS if port.has_tls() else TLS_ENDS[1:]
         self.host_tls = self.serial_network and _choice(board, "BRIDGE_TLS", ends) == "host"
         self.trusts = self.trusts or self.host_tls
-        self.wifi = _networks(getattr(board, "WIFI", None))
+        self.wifi = self.wireless or _networks(getattr(board, "WIFI", None))
+        self.i2s_microphone = _part(board, "I2S_MICROPHONE", ("i2s", "sck", "ws", "sd"))
+        self.i2s_speaker = _part(board, "I2S_SPEAKER", ("i2s", "sck", "ws", "sd"))
+        self.button = _part(board, "BUTTON", ("pin",))
+        self.led = _part(board, "LED", ("pin",))
+        self.watchdog = bool(getattr(board, "WATCHDOG", True))
+        self.key_store = _choice(board, "KEY_STORE", KEY_STORES)
 
     def defaults(self):
         """What a configuration that was not provisioned has: callboard.config's fields."""
@@ -112,6 +124,22 @@ def _ring_times(board):
         if not isinstance(each, int) or isinstance(each, bool) or not 5 <= each <= 60:
             raise InvalidArgument("board.RING_S must be numbers from 5 to 60")
     return value or None
+
+
+def _device(board, name):
+    """A WAV file's path, or what makes a device of the user's own: f(rate, clock); or None."""
+    value = getattr(board, name, None)
+    return value if callable(value) else _text(board, name, None, True)
+
+
+def _part(board, name, members):
+    """A part of the hardware: a dict with these members; None: the board has none."""
+    value = getattr(board, name, None)
+    if value is not None and not (
+        isinstance(value, dict) and all(member in value for member in members)
+    ):
+        raise InvalidArgument("board.%s must have %s" % (name, ", ".join(members)))
+    return value
 
 
 def _networks(value):

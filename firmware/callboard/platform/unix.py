@@ -6,24 +6,17 @@ on|off|blink|ring`, log lines `L (ms) module: text`, and events: `@` and a JSON 
 `{"event": name, "t_us": host time in µs since 1970, …}`.
 """
 
-import asyncio
 import json
 import os
 import time
 
-from .. import __version__, keystore, port
-from ..errors import InvalidArgument, NetworkError, StorageError
+from .. import keystore, port
+from ..errors import NetworkError, StorageError
 from ..flash.devices import FileFlash
-from ..log import Log
-from ..serial.bridge import Bridge
-from ..serial.console import Console
-from ..serial.network import SerialNetwork
-from ..serial.outlet import Outlet
+from .common import Common
 from .settings import Settings
 
-FLUSH_MS = 1000
 JOIN_MS = 200  # as if a radio had to be asked
-BUTTON_ACTIONS = ("press", "release", "long")
 
 
 class HostClock(port.Clock):
@@ -52,27 +45,15 @@ class HostWatchdog:
         self._file.flush()
 
 
-class Platform:
+class Platform(Common):
     """One virtual board. `board` is the module that `callboard board` writes."""
 
-    name = "UNIX"
+    about = "callboard board"
 
     def __init__(self, board):
-        self.settings = Settings(board)
-        self.clock = HostClock()
-        stdout = port.Stdout()
-        self.outlet = Outlet(stdout.write, stdout.ready, self.clock, write_part=stdout.write_part)
-        self.log = Log(self.outlet.line, self.clock)
-        self.network = None
-        if self.settings.serial_network:
-            bridge = Bridge(self.clock, self.outlet)
-            self.network = SerialNetwork(bridge, self.clock, self.settings.host_tls)
-        self._writer = None
+        super().__init__("UNIX", Settings(board), HostClock())
         self._led = None
         self._flash = None
-        self._devices = []
-
-    # --- out ---
 
     def emit(self, event, fields=None):
         """Print an event for a program that watches."""
@@ -85,41 +66,6 @@ class Platform:
         if state != self._led:
             self._led = state
             self._print("led: " + state)
-
-    def _print(self, line):
-        self.outlet.line(line)
-        if self._writer is None:
-            self._writer = asyncio.create_task(self.outlet.run())
-
-    # --- in ---
-
-    async def read_console(self, on_button, on_quit, on_command, commands):
-        """Read what comes in until `quit` or the end of input: `on_button(action)`, `on_quit()`,
-        with `prompt=True` after Ctrl-C.
-
-        `on_command(line)` gets what is neither; False: it does not know it. The rest is for
-        `commands`, a serial.commands.Commands.
-        """
-
-        def take(line):
-            word, _, action = line.partition(" ")
-            if line == "quit":
-                return None
-            if word == "button" and action in BUTTON_ACTIONS:
-                on_button(action)
-                return True
-            return on_command(line)
-
-        info = ("callboard", __version__, self.name, "callboard board")
-        log = self.log.module("console")
-        bridge = self.network.bridge if self.network else None
-        console = Console(commands, self.outlet, self.clock, log, info, take, bridge)
-        if await console.run(*await port.stdin_functions()):
-            on_quit(prompt=True)
-        else:
-            on_quit()
-
-    # --- parts ---
 
     async def network_up(self, ssid=None, password=None):
         """Join a network, if this board has Wi-Fi: one of board.WIFI; or wait for the bridge.
@@ -149,20 +95,6 @@ class Platform:
         await self.clock.sleep_ms(JOIN_MS)
         return [(ssid, rssi, bool(key)) for ssid, key, rssi in self.settings.wifi]
 
-    def tls(self):
-        """Trust for the relay: its CA, its leaf, or None for http:// addresses."""
-        settings = self.settings
-        if not (settings.relay_ca or settings.relay_leaf_sha256):
-            return None
-        if settings.relay_leaf_sha256 is not None:
-            return port.tls_client_context(leaf_sha256=settings.relay_leaf_sha256)
-        from ..net.tls import context_from_file
-
-        try:
-            return context_from_file(settings.relay_ca)
-        except OSError as error:
-            raise InvalidArgument("cannot read board.RELAY_CA %s: %s" % (settings.relay_ca, error))
-
     def log_ring(self):
         """The LogRing in the board's flash, here a file beside the key store's; None: no place."""
         from ..flash import SECTOR
@@ -191,30 +123,6 @@ class Platform:
         self._flash = FileFlash(self.settings.data_path, volatile=False)
         return keystore.open(self._flash)
 
-    def microphone(self):
-        """A new microphone. Raises InvalidArgument when its WAV file cannot be read."""
-        from ..media import devices
-
-        settings = self.settings
-        if settings.microphone is None:
-            return devices.NullMicrophone(settings.audio_rate, self.clock, settings.audio_ppm)
-        device = devices.WavMicrophone(settings.microphone, self.clock, settings.audio_ppm)
-        self._devices.append(device)
-        return device
-
-    def speaker(self):
-        """A new speaker. Raises InvalidArgument when its WAV file cannot be made."""
-        from ..media import devices
-
-        settings = self.settings
-        rate, ppm = settings.audio_rate, settings.audio_ppm
-        if settings.speaker is None:
-            return devices.NullSpeaker(rate, self.clock, ppm)
-        device = devices.WavSpeaker(settings.speaker, rate, self.clock, ppm)
-        device.loudspeaker = settings.loudspeaker
-        self._devices.append(device)
-        return device
-
     def pictures(self):
         """A camera and a screen, None for what this board has not. Raises InvalidArgument."""
         settings, camera, screen = self.settings, None, None
@@ -231,14 +139,6 @@ class Platform:
 
     def close(self):
         """Switch off: close the files of sound and pictures, and the flash."""
-        devices, self._devices = self._devices, []
-        for device in devices:
-            device.close()
+        super().close()
         if self._flash is not None:
             self._flash.close()
-
-    def flush(self):
-        """Let everything out that was printed, at the end."""
-        if self._writer is not None:
-            self._writer.cancel()
-        self.outlet.flush(FLUSH_MS)

@@ -21,7 +21,6 @@ The documents' names are mapped to these in firmware/README.md.
 from .. import codes, port
 from ..errors import NotRegistered, WrongOrder
 from ..net.url import parse
-from ..rooms import Rooms
 from . import call as calls
 from . import equipment
 from .av import Av
@@ -353,6 +352,8 @@ class Client:
     def rooms(self, on_event=None):
         """The Rooms of this device's connection; `on_event` as there."""
         self._steps.check("rooms")
+        from ..rooms import Rooms
+
         line = self._online()
         rooms = Rooms(line.link, on_event)
         line.pushes["room.event"] = rooms.event

@@ -4,6 +4,9 @@ from typing import Any
 
 from .load import Board
 
+# board.json's word for its network -> board.py's
+_NETWORKS = {"wifi": "wifi", "bridge": "serial", "host": "own"}
+
 
 def hardware(board: Board) -> dict[str, Any]:
     """The constants that tell the firmware its parts (firmware/README.md lists them)."""
@@ -19,7 +22,7 @@ def hardware(board: Board) -> dict[str, Any]:
             constants[part.upper()] = facts[part]
     constants["DUPLEX"] = facts["duplex"]
     constants["AUDIO_OUTPUT"] = audio["output"]
-    constants["NETWORK"] = facts["network"]
+    constants["NETWORK"] = _NETWORKS[facts["network"]]
     constants["KEY_STORE"] = board.key_store
     return constants
 

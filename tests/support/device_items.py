@@ -20,6 +20,8 @@ RUNNER = TOP / "tests" / "run_device.py"
 # Target -> heap. A board has a tenth of the smaller one, but not the test's own data.
 TARGETS = {"micropython64": "4M", "micropython32": "2M"}
 FILE_TIMEOUT_S = 240
+# The emulated chip runs a chosen few (support/rp2040/device_tests.py).
+CHIP = "rp2040"
 
 _LINE = re.compile(r"(ok|FAIL|skip) \w+\.(\S+) ?(.*)")
 
@@ -47,6 +49,13 @@ class DeviceRun:
         return self.results[name]
 
     def _run(self) -> str:
+        if self.target == CHIP:
+            from support.rp2040 import device_tests, flash_image
+
+            try:
+                return device_tests.run(self.path, self.names)
+            except flash_image.NoFirmware as missing:
+                return str(missing)
         binary = TOP / "build" / "bin" / self.target
         if not binary.exists():
             return f"{binary.relative_to(TOP)} is missing: run make micropython"
@@ -118,11 +127,22 @@ class DeviceFile(pytest.File):
     """The tests of one device file on every MicroPython target."""
 
     def collect(self):
-        for target in TARGETS:
+        chip = (CHIP,) if self.path.stem in chip_files() else ()
+        for target in (*TARGETS, *chip):
             run = DeviceRun(self.path, target)
             for function, marks in comment_marks(self.path).items():
                 name = f"{function}[{target}]"
                 item = DeviceItem.from_parent(self, name=name, test_name=function, run=run)
-                for mark in [*marks, pytest.mark.timeout(FILE_TIMEOUT_S + 30)]:
+                more = [pytest.mark.rp2040, pytest.mark.slow] if target == CHIP else []
+                for mark in [*marks, *more, pytest.mark.timeout(FILE_TIMEOUT_S + 30)]:
                     item.add_marker(mark)
                 yield item
+
+
+def chip_files() -> tuple[str, ...]:
+    """Files that run on the emulated chip; none where its emulator is not installed."""
+    try:
+        from support.rp2040 import device_tests
+    except ImportError:
+        return ()
+    return device_tests.FILES

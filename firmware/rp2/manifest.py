@@ -5,6 +5,7 @@ import os
 SPARED = (
     "callboard/pure/",  # native modules are linked in
     "callboard/platform/unix.py",
+    "callboard/platform/esp32.py",
     "callboard/flash/devices.py",  # files of a host
     "callboard/media/camera.py",  # no camera, no memory for one
     "callboard/media/pictures.py",

@@ -9,6 +9,8 @@ def create(board):
     chip = getattr(board, "CHIP", "unix" if name == "UNIX" else "none")
     if chip == "unix":
         from . import unix as kind
+    elif chip in ("esp32", "esp32s3", "esp32c3"):
+        from . import esp32 as kind
     elif chip in ("rp2040", "rp2350"):
         from . import rp2 as kind
     else:

@@ -20,10 +20,8 @@ FILES = (
     "test_core_supervisor",
     "test_native_heaplock",  # native modules linked into firmware: nothing allocates
     "test_opus_heaplock",
-    "test_opus_codec",
     "test_pcm_g711",
     "test_wire_websocket",
-    "test_rtp",
     "test_pins",
     "test_i2s",
     "test_silicon",

@@ -21,27 +21,31 @@ try:
 except OSError:
     print('{}')
 """
+# Memory may be short: an application that did not fit may have left little of it.
 _KEYS = """
-import binascii
-def show(b):
-    for i in range(0, 4096, 256):
-        print(str(binascii.hexlify(memoryview(b)[i:i + 256]), 'ascii'))
+import gc, binascii
+gc.collect()
+b = bytearray(128)
+def show():
+    print(str(binascii.hexlify(b), 'ascii'))
 try:
     import callboard_firmware as own
     import rp2
     print('sectors')
-    b = bytearray(4096)
+    f = rp2.Flash()
     for i in (0, 1):
-        rp2.Flash().readblocks(own.KEY_BLOCK + i, b)
-        show(b)
+        for at in range(0, 4096, 128):
+            f.readblocks(own.KEY_BLOCK + i, b, at)
+            show()
 except ImportError:
     try:
         for n in ('/keystore0.pin', '/keystore1.pin'):
             with open(n, 'rb') as f:
-                b = f.read(4096)
-            if n[-5] == '0':
-                print('pin_files')
-            show(b)
+                if n[-5] == '0':
+                    print('pin_files')
+                for i in range(32):
+                    f.readinto(b)
+                    show()
     except OSError:
         print('none')
 """
@@ -97,6 +101,13 @@ class Prompt:
         return self._transport.exec(code).decode("utf-8", "replace").replace("\r\n", "\n").strip()
 
 
+def _last_line(error: Exception) -> str:
+    """What went wrong; of a traceback on the board, its end."""
+    said = getattr(error, "error_output", "") or str(error)
+    lines = said.strip().splitlines()
+    return lines[-1] if lines else type(error).__name__
+
+
 @contextlib.contextmanager
 def at_prompt(port: str) -> Iterator[Prompt]:
     """The board on `port` at its prompt; what ran there is interrupted.
@@ -117,7 +128,7 @@ def at_prompt(port: str) -> Iterator[Prompt]:
         yield Prompt(transport)
     except (TransportError, OSError) as error:
         raise NoBoard(
-            f"the board on {port} gives no Python prompt: {str(error).splitlines()[0]}",
+            f"the board on {port} gives no Python prompt: {_last_line(error)}",
             "hold BOOTSEL while you plug it in, and run the same command again",
         ) from error
     finally:

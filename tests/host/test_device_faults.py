@@ -1,15 +1,21 @@
 """Faults of a relay that is really there, mended by the device itself, on each Python."""
 
+import asyncio
 import dataclasses
 
 import pytest
 
+from callboard import codes
 from callboard_host.relay import Relay
+from support.covers import covers
 from support.pythons import PYTHONS
+from support.soak import times
+from support.throttle import Throttle
 from support.wired_device import wired_device
 
 from .conftest import APP, MODEL
 
+LOST_S = times(4, 30)
 SN = "SN0001"
 DEVICE = {"model_id": MODEL, "sn": SN, "call_type": 2}
 
@@ -61,3 +67,47 @@ async def test_the_relays_certificate_is_renewed(make_world, tmp_path, python):
         await device.told("offline")
         await device.told("ready")
         await rings(world, device)
+
+
+async def stay(phone):
+    """Keep the relay from dropping a phone that is silent."""
+    while True:
+        await phone.socket.ping()
+        await asyncio.sleep(0.5)
+
+
+@covers("V-24", "V-43")
+@pytest.mark.soak
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("python", PYTHONS)
+async def test_the_network_is_dead_for_a_while(make_world, tmp_path, python):
+    """In a call, and with none: nothing passes, nothing is refused, and then it is back."""
+    world = await make_world(tls=True, heartbeat_ms=500, dead_ms=2_000)
+    async with Throttle(world.relay.port) as line:
+        options = {"url": f"https://127.0.0.1:{line.port}", "flash": str(tmp_path / "flash")}
+        options |= {"app": APP, "ca": str(world.relay.ca_path), "sound": True, "timeout_s": 180}
+        async with wired_device(python, model=MODEL, sn=SN, **options) as device:
+            await device.do("start")
+            await device.do("register", ticket=(await world.admin.ticket(MODEL, SN))["ticket"])
+            await device.told("ready")
+            for in_a_call in (True, False):
+                if in_a_call:
+                    phone = await world.phone()
+                    staying = asyncio.ensure_future(stay(phone))
+                    call_id = (await phone.request("voip.call", **DEVICE))["call_id"]
+                    await device.told("state", "incoming")
+                    assert await device.do("answer") is True
+                line.dead = True
+                begun = asyncio.get_running_loop().time()
+                await device.told("offline", codes.OFFLINE_NETWORK)
+                if in_a_call:
+                    told = await device.told("state", "idle")
+                    assert told[2] == codes.END_ABORTED
+                    ended = await phone.pushed("call.ended", call_id=call_id)
+                    assert ended["reason"] == codes.END_ABORTED
+                    staying.cancel()
+                await asyncio.sleep(LOST_S - (asyncio.get_running_loop().time() - begun))
+                line.dead = False
+                await device.told("ready", within_s=45)
+                await rings(world, device)

@@ -1,4 +1,4 @@
-"""A slow line between two programs: a TCP proxy that passes so many bytes a second on."""
+"""A slow line between two programs, or a dead one: a TCP proxy that passes so much on."""
 
 import asyncio
 import contextlib
@@ -12,12 +12,14 @@ class Throttle:
     """Listens on 127.0.0.1 and passes everything on to `port` there.
 
     `upward`: bytes per second from those who connect, None: all that comes; may be changed at any
-    time. Use it with `async with`; `port` is where it listens.
+    time. `dead`: nothing passes, and nobody is told. Use it with `async with`; `port` is where it
+    listens.
     """
 
     def __init__(self, port: int, upward: float | None = None):
         self._target = port
         self.upward = upward
+        self.dead = False
         self.port = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -37,9 +39,7 @@ class Throttle:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _connected(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", self._target, limit=_BUFFER)
         for source, sink, slow in ((reader, back, True), (there, writer, False)):
             task = asyncio.ensure_future(self._pass_on(source, sink, slow))
@@ -53,6 +53,8 @@ class Throttle:
             while data := await source.read(_CHUNK):
                 if slow and self.upward is not None:
                     await asyncio.sleep(len(data) / self.upward)
+                while self.dead:
+                    await asyncio.sleep(0.05)
                 sink.write(data)
                 await sink.drain()
         sink.close()

@@ -34,7 +34,8 @@ class WiredDevice:
         """Let the device do something; returns what it returned. Raises DeviceRefused."""
         text = json.dumps({"do": name} | arguments, ensure_ascii=False)
         self._writer.write(text.encode() + b"\n")
-        line = await asyncio.wait_for(self._reader.readline(), WAIT_S)
+        limit_s = WAIT_S + arguments.get("ms", 0) / 1000
+        line = await asyncio.wait_for(self._reader.readline(), limit_s)
         assert line, "the device ended"
         answer = json.loads(line)
         if "code" in answer:
@@ -49,9 +50,9 @@ class WiredDevice:
             return error.code
         raise AssertionError(f"{name} was not refused but gave {result}")
 
-    async def told(self, *what):
+    async def told(self, *what, within_s=10):
         """Wait until a callback told this; returns all that it told."""
-        return await self.do("wait", told=list(what))
+        return await self.do("wait", told=list(what), ms=1000 * within_s)
 
 
 @contextlib.asynccontextmanager

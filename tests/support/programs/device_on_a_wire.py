@@ -166,9 +166,9 @@ class Device:
     async def do_command(self, open_id, args):
         return await self.client.send_command(open_id, args)
 
-    async def do_wait(self, told):
+    async def do_wait(self, told, ms=WAIT_MS):
         """Wait until this was told; forget it and what came before."""
-        for _ in range(WAIT_MS // 10):
+        for _ in range(ms // 10):
             for index, each in enumerate(self.told):
                 if each[: len(told)] == told:
                     del self.told[: index + 1]

@@ -15,7 +15,7 @@ from support.wired_device import wired_device
 
 from .conftest import APP, MODEL
 
-LOST_S = times(4, 30)
+LOST_S = times(6, 30)
 SN = "SN0001"
 DEVICE = {"model_id": MODEL, "sn": SN, "call_type": 2}
 
@@ -109,5 +109,5 @@ async def test_the_network_is_dead_for_a_while(make_world, tmp_path, python):
                     staying.cancel()
                 await asyncio.sleep(LOST_S - (asyncio.get_running_loop().time() - begun))
                 line.dead = False
-                await device.told("ready", within_s=45)
+                await device.told("online", within_s=45)
                 await rings(world, device)

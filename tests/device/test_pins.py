@@ -3,6 +3,7 @@
 import asyncio
 
 from callboard import port
+from callboard.indicator import PATTERNS
 from callboard.platform import pins
 from support import FakeClock, settle
 
@@ -84,8 +85,25 @@ async def test_the_led_blinks_only_when_it_is_to():
     assert pin.driven == [1, 0]
     led.show("blink")
     await clock.run(1000)
-    assert pin.driven == [1, 0, 0, 1, 0, 1, 0]
+    assert pin.driven == [1, 0, 1, 0, 1, 0]
     led.show("off")
     await clock.run(1000)
-    assert pin.driven == [1, 0, 0, 1, 0, 1, 0, 1]
+    assert pin.driven == [1, 0, 1, 0, 1, 0, 1]
     task.cancel()
+
+
+async def test_each_state_of_the_led_looks_as_its_pattern_says():
+    for state in PATTERNS:
+        clock, pin = FakeClock(), Pin()
+        led = pins.Led(pin, 1, clock)
+        task = asyncio.create_task(led.run())
+        await settle()
+        led.show(state)
+        seen = []
+        for _ in range(40):
+            seen.append(pin.driven[-1])
+            await clock.run(50)
+        lit_ms = 50 * sum(seen)
+        share = {"off": 0, "on": 2000, "blink": 1000, "ring": 600, "talk": 1800, "mute": 100}
+        assert lit_ms == share[state], (state, lit_ms)
+        task.cancel()

@@ -49,7 +49,7 @@ class Hardware(Common):
     # --- out and in ---
 
     def led(self, state):
-        """Show "on", "off" or "blink"."""
+        """Show one of indicator.PATTERNS."""
         if self._led is not None:
             self._led.show(state)
 

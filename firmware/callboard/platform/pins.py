@@ -1,11 +1,12 @@
 """A button and an LED at pins: what they mean, apart from how a chip reads and drives them."""
 
+from ..indicator import PATTERNS
 from ..port import const, ticks_diff
 
 SETTLED_MS = const(30)  # contacts bounce for a few ms, bad ones for 20
 LONG_MS = const(3000)
 LOOK_MS = const(10)  # how often a button is looked at while something happens to it
-BLINK_MS = const(250)
+STEP_MS = const(50)  # of an LED's patterns
 
 
 class Button:
@@ -72,30 +73,44 @@ class ButtonPin:
 
 
 class Led:
-    """An LED at a pin: "on", "off" or "blink"; `active` is the level that lights it."""
+    """An LED at a pin; `active` is the level that lights it. Its states are those of
+    indicator.PATTERNS."""
 
     def __init__(self, pin, active, clock):
         self._pin = pin
         self._active = active
         self._clock = clock
+        self._at_ms = 0  # since the state began
         self.state = "off"
+        self._lit = None
         self._light(False)
 
     def show(self, state):
         """From now on."""
         self.state = state
-        self._light(state != "off")
+        self._at_ms = 0
+        self._light(lit(PATTERNS[state], 0))
 
-    def _light(self, lit):
-        self._pin.value(self._active if lit else 1 - self._active)
+    def _light(self, on):
+        if on != self._lit:  # at some chips it takes a message to the radio
+            self._lit = on
+            self._pin.value(self._active if on else 1 - self._active)
 
     async def run(self):
-        """Blink when it is to, for ever."""
-        lit = True
+        """Go on as its state looks, for ever."""
         while True:
-            await self._clock.sleep_ms(BLINK_MS)
-            if self.state == "blink":
-                lit = not lit
-                self._light(lit)
-            else:
-                lit = True
+            await self._clock.sleep_ms(STEP_MS)
+            self._at_ms += STEP_MS
+            self._light(lit(PATTERNS[self.state], self._at_ms))
+
+
+def lit(pattern, at_ms):
+    """Whether a pattern, ms lit and dark in turn, is lit `at_ms` after it began."""
+    if not pattern:
+        return False
+    at_ms %= sum(pattern)
+    for i in range(len(pattern)):
+        if at_ms < pattern[i]:
+            return i % 2 == 0
+        at_ms -= pattern[i]
+    return False

@@ -1,8 +1,8 @@
 """The virtual board: button and LED as console lines, WAV files as microphone and speaker.
 
 What a real board does with pins, this one does with lines. In: `button press`, `button release`,
-`button long`, `quit`, and what the application and the console know. Out: `led:
-on|off|blink|ring`, log lines `L (ms) module: text`, and events: `@` and a JSON object
+`button long`, `quit`, and what the application and the console know. Out: `led: ` and a state of
+indicator.PATTERNS, log lines `L (ms) module: text`, and events: `@` and a JSON object
 `{"event": name, "t_us": host time in µs since 1970, …}`.
 """
 
@@ -62,7 +62,7 @@ class Platform(Common):
         self._print("@" + json.dumps(message))
 
     def led(self, state):
-        """Show "on", "off", "blink" or "ring"; prints changes only."""
+        """Show one of indicator.PATTERNS; prints changes only."""
         if state != self._led:
             self._led = state
             self._print("led: " + state)

@@ -64,7 +64,7 @@ def test_a_log_of_a_megabyte_with_three_disconnects(tmp_path, rate):
         thread.join(5)
     seen = numbers()
     assert seen == sorted(set(seen))  # none doubled, none out of order
-    # What a fast board says while the cable is out depends on how long this machine takes for that.
+    # How much a fast board says while the cable is out depends on this machine.
     assert capture.counts.disconnects == 3 and len(seen) > lines // 2
     last, told = -1, False
     for record in kept.records:

@@ -141,6 +141,8 @@ def test_a_file_without_old_ones_and_one_that_cannot_be(tmp_path):
 
 
 def test_the_screen(capsys, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")  # a dumb one has no colours
+    monkeypatch.delenv("NO_COLOR", raising=False)
     sink = screen.ScreenSink(colour=None, timestamps=False)
     for record in captured()[0]:
         sink.write(record)

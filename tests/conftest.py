@@ -6,12 +6,19 @@ a table of shown rows is printed before pytest's closing line.
 """
 
 import json
+import os
 
 import pytest
 
 import spec_coverage
 from support.covers import checked, comment_marks
 from support.device_items import DeviceFile, DeviceItem
+
+# Before a test imports typer, which asks once: whatever terminal or CI is behind pytest, programs
+# under test see a plain one (typer takes even PY_COLORS=0 for "force colours").
+for _name in ["COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS"]:
+    os.environ.pop(_name, None)
+os.environ["TERM"] = "dumb"
 
 _results: spec_coverage.Results = {}
 

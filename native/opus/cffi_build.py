@@ -1,6 +1,7 @@
-"""callboard_native._opus: libopus for CPython. Run by native/cffi_backend.py from the top folder.
+"""callboard_native._opus: libopus for CPython, with _opus_frame in the same file.
 
-libopus itself is built by libopus.mk, as for every other target, into a static library.
+Run by native/cffi_backend.py from the top folder. libopus itself is built by libopus.mk,
+as for every other target, into a static library.
 """
 
 import os
@@ -10,7 +11,7 @@ import sys
 from cffi import FFI
 
 FOLDER = os.path.join("native", "opus")
-SOURCES = ("encoder.c", "decoder.c", "packet.c", "state.c", "scratch.c")
+SOURCES = ("encoder.c", "decoder.c", "packet.c", "state.c", "scratch.c", "cpython.c")
 LIBRARY = os.path.join("build", "libopus", "host")
 FLAGS = ["-O2", "-fPIC", "-DCALLBOARD_HOST"]
 
@@ -28,7 +29,7 @@ def build_libopus():
 
 
 def ffibuilder():
-    """The FFI that compiles the module, against the stable ABI."""
+    """The FFI that compiles the modules, against the stable ABI."""
     sys.path.insert(0, os.path.join("native", "common"))
     from cffi_header import declarations
 

@@ -1,8 +1,8 @@
 """make bench-codec: Opus per 20 ms frame, in Python against the same libopus called from plain C.
 
-Every round runs all programs one after another on the same speech; the fastest round counts, which
-is what the code costs when nobody disturbs it. Prints a table, writes build/bench/codec.json,
-never fails on a time.
+Every round runs all programs one after another on the same speech, three passes each; the fastest
+pass of all rounds counts, which is what the code costs when nobody disturbs it. Prints a table,
+writes build/bench/codec.json, never fails on a time.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def run(program: str, case: str) -> dict:
 
 
 def measure(case: str, rounds: int) -> dict:
-    """Each program's fastest round, and its ratio to plain C."""
+    """Each program's fastest pass, and its ratio to plain C."""
     results: dict = {}
     for _ in range(rounds):
         for program in PROGRAMS:

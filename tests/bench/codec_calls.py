@@ -28,12 +28,16 @@ except ImportError:
         return end - start
 
 
+PASSES = 3  # as in codec_plain.c
+
+
 class Bench:
     """One configuration."""
 
     def __init__(self, file, rate, channels, application, bitrate, complexity, fec):
         with open(file, "rb") as raw:
             self.pcm = array("h", raw.read())
+        self.settings = rate, channels, application, bitrate, complexity, fec
         self.n = rate // 50
         self.frames = len(self.pcm) // channels // self.n
         self.encoder = bytearray(opus.encoder_size(channels))
@@ -42,6 +46,11 @@ class Bench:
         self.packets = bytearray(opus.MAX_PACKET * self.frames)
         self.sizes = array("i", bytes(4 * self.frames))
         self.heard = array("h", bytes(2 * channels * self.n))
+        self.set_up()
+
+    def set_up(self):
+        """Start both states anew."""
+        rate, channels, application, bitrate, complexity, fec = self.settings
         opus.encoder_init(self.encoder, rate, channels, application)
         opus.decoder_init(self.decoder, rate, channels)
         opus.encoder_set(self.encoder, opus.BITRATE, bitrate)
@@ -90,6 +99,16 @@ def measured(bench, work):
     return ticks_diff(ticks_us(), start) / bench.frames
 
 
+def fastest(bench):
+    """(encode, decode): microseconds per frame, each in the fastest pass."""
+    encode_us = decode_us = 1e9
+    for _ in range(PASSES):
+        bench.set_up()
+        encode_us = min(encode_us, measured(bench, bench.encode))
+        decode_us = min(decode_us, measured(bench, bench.decode))
+    return encode_us, decode_us
+
+
 def growth(work, frames):
     """Bytes allocated and kept by so many frames when nothing is collected."""
     gc.collect()
@@ -115,8 +134,7 @@ def main(file, *numbers):
     numbers = [int(number) for number in numbers]
     bench = Bench(file, *numbers)
     result = {"implementation": opus.IMPLEMENTATION}
-    result["encode_us"] = measured(bench, bench.encode)
-    result["decode_us"] = measured(bench, bench.decode)
+    result["encode_us"], result["decode_us"] = fastest(bench)
     result["bytes"] = sum(bench.sizes)
     result["encode_allocated"] = allocated(bench, bench.encode)
     result["decode_allocated"] = allocated(bench, bench.decode)

@@ -31,6 +31,11 @@ ifeq ($(ARCH),x86)
 MICROPY_FLOAT_IMPL ?= float
 endif
 
+# mpy_ld.py knows one of the two relaxable relocations of x86-64, GCC 14's libopus has both: neither, then.
+ifeq ($(ARCH),x64)
+CFLAGS_ARCH += -Wa,-mrelax-relocations=no
+endif
+
 .DEFAULT_GOAL := $(OUT)
 -include native/$(MODULE)/natmod.mk
 include $(MPY_DIR)/py/dynruntime.mk

@@ -199,6 +199,7 @@ class App:
     async def reconfigure(self):
         """The configuration has changed: go offline, and online with the new one."""
         await self._tasks.stop("connect")
+        self._upkeep.error = None
         await self._down()
         self._show()
         self._hardware.log.hide(self._config.secrets())

@@ -4,10 +4,12 @@ The link to the relay stays connected by itself (signalling/link.py); a radio ma
 """
 
 from . import codes
-from .errors import NotRegistered, RemoteError
+from .errors import NetworkError, NotRegistered, RemoteError
+from .voip.registration import KEY_NAME
 
 REFUSED_MS = 60000  # after the relay did not accept our key
 LOOK_MS = 5000  # how often to look whether the network has to be joined again
+_NO_TICKET = "the device is not registered, and there is no ticket"
 _RELAY_BUSY = (codes.SERVER, codes.TIMEOUT, codes.RPC_OVERLOADED)  # and not the ticket refused
 
 
@@ -58,14 +60,20 @@ class Online:
         try:
             await self._client.init_voip(flavour, self._store, model_id, sn, wxa_appid)
         except RemoteError as error:
+            if error.code in _RELAY_BUSY:
+                raise
             self._failed(error)
             await self._hardware.clock.sleep_ms(REFUSED_MS)
             raise
+        except NetworkError:
+            if self._config.get("ticket") or self._store.get(KEY_NAME):
+                raise
+            raise NotRegistered(_NO_TICKET)  # what a person has to see to first
 
     async def _register(self, ticket):
         try:
             if not ticket:
-                raise NotRegistered("the device is not registered, and there is no ticket")
+                raise NotRegistered(_NO_TICKET)
             await self._client.register(ticket)
             self._emit("registered", None)
         except (NotRegistered, RemoteError) as error:

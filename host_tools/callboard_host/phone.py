@@ -166,8 +166,11 @@ class Phone:
 
     def _online(self, answer: dict[str, Any]) -> None:
         self._emit("online", resumed=answer["resumed"])
-        if answer["call"] is None:
+        foreign = answer["call"]
+        if foreign is None:
             self._over("aborted", "network")
+        elif not answer["resumed"]:  # this program was restarted in a call
+            self._keep(asyncio.create_task(self._lose(foreign.get("call_id"))))
 
     # --- what the relay asks of us ---
 
@@ -332,6 +335,12 @@ class Phone:
         assert self._link is not None
         params = {"call_id": self._call["call_id"]} if self._call else {}
         await self._link.request(method, params, _REQUEST_MS)
+
+    async def _lose(self, call_id: Any) -> None:
+        """Tell the relay of a call that it holds and this phone knows nothing of (any more)."""
+        assert self._link is not None
+        params = {"call_id": call_id, "lost": True}
+        await self._link.request("call.hang_up", params, _REQUEST_MS)
 
     def _over(self, reason: str, by: str) -> None:
         """The call has ended, for whatever reason. Nothing happens when there is none."""

@@ -139,7 +139,7 @@ class Rig:
         client = Client(
             clock=self.clock,
             connect=self.relay.connect,
-            post=post,
+            post=self.relay.posting(post),
             random=fixed_random,
             set_time=lambda ms: None,
             report=lambda what, error: self.app._mended(what, error),

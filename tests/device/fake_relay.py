@@ -99,6 +99,19 @@ class FakeSocket:
         self.fail(WebSocketClosed(code))
 
 
+class Answer:
+    """An HTTP response as net.http gives it; body None: no JSON."""
+
+    def __init__(self, status_code, body):
+        self.status_code = status_code
+        self._body = body
+
+    def json(self):
+        if self._body is None:
+            raise ValueError("not JSON")
+        return self._body
+
+
 class FakeRelay:
     """`answers`: method -> function(params) giving the result or raising CallboardError, which
     refuses it; a method that is not there is answered with {}; one in `silent` not at all.
@@ -114,6 +127,8 @@ class FakeRelay:
         self.unreachable = False
         self.thinking = None  # {}: keep the next hello until think() is called
         self.refusal = None  # (code, message) for hello
+        self.check_answer = Answer(200, {"time_ms": 1})  # to POST /v1/check
+        self.checked = []  # what was asked there
         self.modules = 0
         self.call = None
         self.requests = []  # (method, params) in order of arrival
@@ -124,6 +139,21 @@ class FakeRelay:
         self.socket = None
         self.peer = None
         self.unseen = 0  # messages of the client to be lost, as on a line that breaks
+
+    # HTTP
+
+    def posting(self, post):
+        """What a client uses for HTTP: this relay answers /v1/check, `post` the rest."""
+
+        async def ask(url, **options):
+            if not url.endswith("/v1/check"):
+                return await post(url, **options)
+            self.checked.append(options["json"])
+            if isinstance(self.check_answer, Exception):
+                raise self.check_answer
+            return self.check_answer
+
+        return ask
 
     # connections
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 
 from app_rig import Empty, Rig, changed
+from fake_relay import Answer
 from voip_bench import media, rtp_packet
 
 from callboard import codes, native
@@ -328,15 +329,6 @@ async def test_wrong_key_is_said_and_not_hammered():
     assert await rig.off() == 0
 
 
-class Answer:
-    def __init__(self, status_code, body):
-        self.status_code = status_code
-        self._body = body
-
-    def json(self):
-        return self._body
-
-
 async def register(url, **options):
     return Answer(200, {"device_key": "00" * 32})
 
@@ -396,6 +388,35 @@ async def test_a_ticket_outlives_a_relay_that_fails():
     assert len(asked) == len(answers) and len(set(asked)) == 1
     assert rig.hardware.store.get(KEY_NAME) == bytes(32) and rig.names()[-1] == "online"
     assert await rig.off() == 0
+
+
+# covers: V-09
+async def test_an_unknown_model_is_said_and_the_ticket_stays():
+    """It does not come as far as the ticket; once the relay knows the model, it registers."""
+    rig = Rig(registered=False, post=register)
+    error = {"code": codes.MODEL_REFUSED, "message": "model_id is not a model of this relay"}
+    good, rig.relay.check_answer = rig.relay.check_answer, Answer(400, {"error": error})
+    rig.task = asyncio.create_task(rig.app.main())
+    await rig.clock.run(150000)
+    assert rig.fields("error") and rig.fields("error")[0] == error
+    status = await rig.ask("status", {})
+    assert status["error"] == error and status["ticket"] and not status["registered"]
+    assert len(rig.relay.checked) == 3  # a minute and more between them
+    rig.relay.check_answer = good
+    await rig.ask("config.set", {"values": {"sn": "SN2"}})  # at once, with the new identity
+    assert (await rig.ask("status", {}))["error"] is None
+    assert rig.names()[-2:] == ["registered", "online"]
+    assert await rig.off() == 0
+
+
+async def test_without_a_ticket_that_is_said_also_when_the_relay_is_away():
+    for ticket, code in (("ticket-1", codes.NETWORK), ("", codes.NOT_REGISTERED)):
+        rig = Rig(registered=False, post=register, constants=changed(TICKET=ticket))
+        rig.relay.check_answer = NetworkError("nobody listens")
+        rig.task = asyncio.create_task(rig.app.main())
+        await rig.clock.run(2000)
+        assert (await rig.ask("status", {}))["error"]["code"] == code
+        assert await rig.off() == 0
 
 
 async def test_device_that_cannot_start_says_so_and_stops():

@@ -2,6 +2,8 @@
 
 import binascii
 
+from fake_relay import Answer
+
 from callboard import codes, keystore
 from callboard.errors import (
     InvalidArgument,
@@ -17,19 +19,6 @@ from support import raises
 
 KEY = bytes(range(32))
 URL = "https://relay.test:8443"
-
-
-class Answer:
-    """An HTTP response as net.http gives it."""
-
-    def __init__(self, status_code, body):
-        self.status_code = status_code
-        self._body = body
-
-    def json(self):
-        if self._body is None:
-            raise ValueError("not JSON")
-        return self._body
 
 
 class Backend:
@@ -134,6 +123,28 @@ async def test_nonsense_from_the_relay_is_refused():
         error = await outcome(registration.register(identity, "t"))
         assert isinstance(error, kind), (status, body, error)
         assert registration.is_registered() == 0 and store.get(KEY_NAME) is None
+
+
+# covers: V-09
+async def test_the_relay_is_asked_whether_it_knows_the_model():
+    store, backend, registration, identity = made()
+    backend.answer = Answer(200, {"time_ms": 1})
+    await registration.check(identity)
+    names = {"model_id": "doorbell", "sn": "SN1", "wxa_appid": "wxdemo"}
+    assert backend.asked == [(URL + "/v1/check", names)]
+    backend.answer = Answer(404, None)  # an older relay says it at registration
+    await registration.check(identity)
+    for status, code, expected in (
+        (400, codes.MODEL_REFUSED, codes.MODEL_REFUSED),
+        (429, codes.RPC_OVERLOADED, codes.RPC_OVERLOADED),
+        (400, "x", codes.SERVER),
+    ):
+        backend.answer = Answer(status, {"error": {"code": code, "message": "because"}})
+        error = await outcome(registration.check(identity))
+        assert isinstance(error, RemoteError) and error.code == expected
+    backend.answer = NetworkError("cut")
+    assert isinstance(await outcome(registration.check(identity)), NetworkError)
+    assert store.keys() == []  # asking leaves nothing
 
 
 async def test_ticket_must_be_one():

@@ -516,11 +516,13 @@ async def test_restarted_relay_ends_the_call_and_the_next_one_works():
     await bench.close()
 
 
+# covers: V-43
 async def test_call_that_the_device_has_forgotten_is_ended():
+    """After a restart as lost: the far end must not believe that somebody here refused it."""
     bench = Bench()
     bench.relay.call = {"call_id": "old", "state": "talking"}
     await bench.ready()
-    assert bench.relay.requests == [("call.hang_up", {"call_id": "old"})]
+    assert bench.relay.requests == [("call.hang_up", {"call_id": "old", "lost": True})]
     assert bench.client.is_busy() == 0
     answer = bench.push("call.answered", {"call_id": "x", "visitor": 1, "media": media()})
     await settle()

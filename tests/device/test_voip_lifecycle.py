@@ -3,12 +3,13 @@
 import asyncio
 import gc
 
-from fake_relay import mac_is_right
+from fake_relay import Answer, mac_is_right
 from voip_bench import CONFIG, IDENTITY, Bench, begin, outcome
 
 from callboard import codes, port
 from callboard.errors import (
     InvalidArgument,
+    NetworkError,
     NotRegistered,
     RemoteError,
     TimedOut,
@@ -209,6 +210,37 @@ async def test_init_voip_checks_the_identity_first():
         assert isinstance(error, InvalidArgument) and error.code == code, identity
         assert bench.client.level == "av" and bench.relay.attempts == 0
         await bench.close()
+
+
+# covers: V-09
+async def test_init_voip_of_a_model_that_the_relay_does_not_know():
+    """With a key and without: 9800003 at init, as 000 §3 has it, and nothing is begun."""
+    bench = Bench()
+    bench.relay.refusal = (codes.MODEL_REFUSED, "not a model of this relay")
+    bench.init_av()
+    error = await outcome(bench.client.init_voip(0, bench.store, *IDENTITY))
+    assert isinstance(error, RemoteError) and error.code == codes.MODEL_REFUSED
+    await bench.clock.run(120000)
+    assert bench.relay.attempts == 1 and bench.client.level == "av"
+    await bench.close()
+
+    bench = Bench(registered=False)
+    body = {"error": {"code": codes.MODEL_REFUSED, "message": "not a model of this relay"}}
+    good, bench.relay.check_answer = bench.relay.check_answer, Answer(400, body)
+    bench.init_av()
+    error = await outcome(bench.client.init_voip(0, bench.store, *IDENTITY))
+    assert isinstance(error, RemoteError) and error.code == codes.MODEL_REFUSED
+    names = {"model_id": IDENTITY[0], "sn": IDENTITY[1], "wxa_appid": IDENTITY[2]}
+    assert bench.client.level == "av" and bench.relay.checked == [names]
+    bench.relay.check_answer = NetworkError("nobody listens")
+    assert isinstance(
+        await outcome(bench.client.init_voip(0, bench.store, *IDENTITY)), NetworkError
+    )
+    assert bench.client.level == "av"
+    bench.relay.check_answer = good
+    await bench.client.init_voip(0, bench.store, *IDENTITY)
+    assert bench.client.is_registered() == 0 and bench.relay.attempts == 0
+    await bench.close()
 
 
 # covers: V-14, V-15, V-18

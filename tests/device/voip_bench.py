@@ -104,7 +104,7 @@ class Bench:
         self.client = Client(
             clock=self.clock,
             connect=self.relay.connect,
-            post=post,
+            post=self.relay.posting(post),
             random=fixed_random,
             set_time=lambda ms: None,
             report=lambda what, error: self.reports.append((what, error)),

@@ -7,6 +7,7 @@ import pytest
 
 from callboard import codes
 from callboard_host.relay import Relay
+from callboard_host.relay.rooms import Limits
 from support.covers import covers
 from support.pythons import PYTHONS
 from support.soak import times
@@ -65,6 +66,34 @@ async def test_the_relays_certificate_is_renewed(make_world, tmp_path, python):
         prints.add(world.relay.certificates.fingerprint)
         assert len(prints) == 3
         await device.told("offline")
+        await device.told("ready")
+        await rings(world, device)
+
+
+@covers("V-43", "V-60")
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("how", ["rebooted as it rang", "rebooted as it talked", "off"])
+async def test_the_power_is_lost_in_a_call(make_world, tmp_path, python, how):
+    """For the phone it is "aborted": nobody rejected it or hung up. Afterwards it rings again."""
+    world = await make_world(limits=Limits(grace_ms=1_500 if how == "off" else 30_000))
+    phone = await world.phone()
+    options = {"url": world.relay.url, "flash": str(tmp_path / "flash"), "app": APP}
+    async with wired_device(python, model=MODEL, sn=SN, **options) as device:
+        await device.do("start")
+        await device.do("register", ticket=(await world.admin.ticket(MODEL, SN))["ticket"])
+        await device.told("ready")
+        call_id = (await phone.request("voip.call", **DEVICE))["call_id"]
+        await device.told("state", "incoming")
+        if how == "rebooted as it talked":
+            assert await device.do("answer")
+        await device.lose_power()
+    if how == "off":
+        ended = await phone.pushed("call.ended", call_id=call_id)
+    async with wired_device(python, model=MODEL, sn=SN, **options) as device:
+        await device.do("start")
+        if how != "off":
+            ended = await phone.pushed("call.ended", call_id=call_id)
+        assert (ended["reason"], ended["by"]) == ("aborted", "network")
         await device.told("ready")
         await rings(world, device)
 

@@ -146,9 +146,30 @@ async def test_names_that_no_device_may_have(world, device):
 
 @covers("V-09")
 async def test_a_model_that_the_relay_does_not_know(world, device):
-    await device.do("start", model="unknown-model")
-    code = await device.refused("register", ticket=await ticket_of(world))
-    assert code == codes.MODEL_REFUSED
+    """9800003 comes from init (000 §3), also for a model of another app."""
+    assert await device.refused("start", model="unknown-model") == codes.MODEL_REFUSED
+    await device.do("stop")
+    await world.admin.add_app("wxother")
+    await world.admin.add_model("theirs", wxa_appid="wxother")
+    assert await device.refused("start", model="theirs") == codes.MODEL_REFUSED
+    await device.do("stop")
+    await device.do("start")
+    await device.do("register", ticket=await ticket_of(world))
+
+
+@covers("V-09")
+async def test_a_registered_device_that_is_told_an_unknown_model(world, device):
+    """Its key is of no use then: 9800003, too, and with the right model it connects."""
+    await device.do("start")
+    await device.do("register", ticket=await ticket_of(world))
+    await device.told("ready")
+    await device.do("stop")
+    assert await device.refused("start", model="unknown-model") == codes.MODEL_REFUSED
+    await device.do("stop")
+    assert await device.refused("start", sn="SN0002") == codes.UNAUTHENTICATED
+    await device.do("stop")
+    await device.do("start")
+    await device.told("ready")
 
 
 @covers("V-13")
@@ -185,9 +206,10 @@ async def test_a_developers_backend_gets_tickets_with_its_own_key(world, device)
         assert refused.value.code == codes.MODEL_REFUSED
         await world.admin.add_model(MODEL, wxa_appid=APP)
         ticket = (await ask())["ticket"]
-        await device.do("start", app="wxother")
-        assert await device.refused("register", ticket=ticket) == codes.MODEL_REFUSED
+        assert await device.refused("start", app="wxother") == codes.MODEL_REFUSED
+        await device.do("stop")
         await world.admin.add_model(MODEL)
+        await device.do("start", app="wxother")
         assert await device.refused("register", ticket=ticket) == codes.TICKET_REFUSED
         await device.do("stop")
         await device.do("start")

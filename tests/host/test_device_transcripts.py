@@ -70,7 +70,8 @@ class ScriptedRelay:
 
     def app(self):
         app = web.Application()
-        app.router.add_post("/v1/register", self.guarded(self.register))
+        for path in ("/v1/check", "/v1/register"):
+            app.router.add_post(path, self.guarded(self.posted))
         app.router.add_get("/v1/device", self.guarded(self.device))
         return app
 
@@ -99,8 +100,9 @@ class ScriptedRelay:
         self.bindings.values.update(filling.values)
         return filled
 
-    async def register(self, request):
+    async def posted(self, request):
         step = self.take(transcripts.HTTP_REQUEST)
+        assert step.path == request.path, f"{request.path} where line {step.line} is played"
         self.bindings.match(step.body, await request.json(), f"line {step.line}")
         answer = self.take(transcripts.HTTP_ANSWER)
         body = self.fill(answer.body)

@@ -304,6 +304,14 @@ async def test_a_lost_session_ends_the_call_here_and_the_next_one_works(rig, how
     assert it.phone.state == phones.TALKING
 
 
+async def test_a_phone_that_was_restarted_has_lost_its_call(rig):
+    it = await rig()
+    it.link.come_online(False, {"call_id": "c9", "state": "talking"})
+    await asyncio.sleep(0)
+    assert it.link.requests == [("call.hang_up", {"call_id": "c9", "lost": True})]
+    assert it.phone.state == phones.IDLE
+
+
 async def test_a_resumed_session_keeps_the_call(rig):
     it = await rig()
     it.ring("c1")

@@ -288,6 +288,25 @@ def test_a_client_that_is_not_connected_cannot_call(world):
 
 @covers("V-60")
 @BOTH
+@pytest.mark.parametrize("answered", [False, True])
+@pytest.mark.parametrize("who", ["caller", "callee"])
+def test_an_end_that_was_restarted_has_lost_the_call(world, caller, callee, who, answered):
+    """It ends with "aborted", whichever end and whether it rang or ran: nobody refused it."""
+    call_id = world.call(caller, callee)
+    world.rings(call_id)
+    if answered:
+        world.answer(callee, call_id)
+    world.take(caller), world.take(callee)
+    restarted, other = (caller, callee) if who == "caller" else (callee, caller)
+    world.disconnect(restarted)
+    assert world.connect(restarted)["call_id"] == call_id
+    world.run(world.engine.hang_up(restarted.key, call_id, world.now_ms, lost=True))
+    assert world.ended(other) == [("aborted", "network")]
+    assert is_over(world, call_id)
+
+
+@covers("V-60")
+@BOTH
 @pytest.mark.parametrize("end", ["caller", "callee", "reject", "cancel", "timeout", "lost"])
 def test_every_ending_in_both_directions(world, caller, callee, end):
     call_id = world.call(caller, callee)

@@ -26,9 +26,11 @@ class DeviceRefused(Exception):
 class WiredDevice:
     """The test's end of the wire."""
 
-    def __init__(self, reader, writer):
+    def __init__(self, reader, writer, program):
         self._reader = reader
         self._writer = writer
+        self._program = program
+        self.is_on = True
 
     async def do(self, name, **arguments):
         """Let the device do something; returns what it returned. Raises DeviceRefused."""
@@ -49,6 +51,12 @@ class WiredDevice:
         except DeviceRefused as error:
             return error.code
         raise AssertionError(f"{name} was not refused but gave {result}")
+
+    async def lose_power(self):
+        """End it at once, as it is; nothing more can be done with it."""
+        self.is_on = False
+        self._program.cancel()
+        await asyncio.wait([self._program])
 
     async def told(self, *what, within_s=10):
         """Wait until a callback told this; returns all that it told."""
@@ -72,11 +80,12 @@ async def wired_device(python, flavour=0, timeout_s=120, **options):
         await asyncio.wait({connected, program}, return_when=asyncio.FIRST_COMPLETED)
         if not connected.done():
             await program  # it failed: this says why
-        device = WiredDevice(*connected.result())
+        device = WiredDevice(*connected.result(), program)
         yield device
-        await device.do("stop")
-        device._writer.close()
-        await program
+        if device.is_on:
+            await device.do("stop")
+            device._writer.close()
+            await program
     finally:
         program.cancel()
         server.close()

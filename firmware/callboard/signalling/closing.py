@@ -13,6 +13,13 @@ REPLACED = 4409
 REFUSED_FIRST_MS = 60000
 REFUSED_LIMIT_MS = 900000
 
+_REFUSALS = (
+    codes.UNAUTHENTICATED,
+    codes.MODEL_REFUSED,
+    codes.RPC_CAPABILITY,
+    codes.RPC_VERSION,
+)
+
 
 class Outcome:
     """How it ended: `status` codes.OFFLINE_*, `resumable`, `refused` (stay away for long)."""
@@ -35,7 +42,7 @@ def outcome(error):
     if code == BROKE_RULES:  # to send the same again would break the same rule
         return Outcome(codes.OFFLINE_NETWORK, False, False)
     if isinstance(error, RemoteError):  # hello was answered with an error
-        refused = error.code in (codes.UNAUTHENTICATED, codes.RPC_CAPABILITY, codes.RPC_VERSION)
+        refused = error.code in _REFUSALS
         return Outcome(
             codes.OFFLINE_AUTH if refused else codes.OFFLINE_NETWORK, not refused, refused
         )

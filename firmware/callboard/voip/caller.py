@@ -205,9 +205,12 @@ class Caller:
         if call.number == number and call.state == calls.ENDING:
             self._end(reason)
 
-    async def _tell_hang_up(self, call_id, method="call.hang_up"):
+    async def _tell_hang_up(self, call_id, method="call.hang_up", lost=False):
+        params = {"call_id": call_id}
+        if lost:
+            params["lost"] = True
         try:
-            await self._link.request(method, {"call_id": call_id}, HANG_UP_MS)
+            await self._link.request(method, params, HANG_UP_MS)
         except CallboardError as error:
             self._report("hang_up", error)
 
@@ -242,9 +245,11 @@ class Caller:
         if self.call.busy:
             self._end(codes.END_ABORTED)
 
-    def end_foreign(self, call_id):
-        """End a call that the relay holds and this device knows nothing of (any more)."""
-        asyncio.create_task(self._tell_hang_up(call_id))
+    def end_foreign(self, call_id, lost=False):
+        """End a call that the relay holds and this device knows nothing of (any more); `lost`: it
+        did, until it was restarted.
+        """
+        asyncio.create_task(self._tell_hang_up(call_id, lost=lost))
 
     def _end(self, reason, command=None):
         visitor = self.call.visitor

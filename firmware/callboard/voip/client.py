@@ -204,12 +204,12 @@ class Client:
     async def init_voip(
         self, flavour, store, model_id, device_id, wxa_appid, timeout_ms=CONNECT_MS
     ):
-        """Fourth step: check the identity, authenticate if registered.
+        """Fourth step: check the identity, here and at the relay; authenticate if registered.
 
         `flavour` codes.FLAVOUR_*; `store` an open key store (callboard.keystore); `device_id` the
         serial number. Raises InvalidArgument (9800001, 9800002, 9800003, 1), MissingEquipment,
-        StorageError, RemoteError 6 when the relay refuses the key, TimedOut; the level is
-        unchanged then.
+        StorageError, RemoteError (9800003 the relay does not know the model, 6 it refuses the
+        key), NetworkError, TimedOut; the level is unchanged then.
         """
         self._steps.check("init_voip")
         identity = Identity(flavour, model_id, device_id, wxa_appid)
@@ -225,6 +225,8 @@ class Client:
             except BaseException:  # cancelled, too: nothing may go on behind the caller's back
                 await self._stop()
                 raise
+        else:
+            await self._registration.check(identity)
         self._steps.done("init_voip")
 
     async def exit_voip(self):

@@ -91,7 +91,7 @@ class Line:
         self._module_status(answer)
         foreign = answer.get("call")
         if foreign is not None and not answer["resumed"]:
-            self.caller.end_foreign(str(foreign.get("call_id")))
+            self.caller.end_foreign(str(foreign.get("call_id")), lost=True)
 
     def _went_offline(self, status, error):
         if self._presence:

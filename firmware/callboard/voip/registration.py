@@ -42,6 +42,16 @@ class Registration:
             raise NotRegistered("the device has no key: register it with a ticket")
         return self._store.get(KEY_NAME)
 
+    async def check(self, identity):
+        """Ask the relay whether a device of this identity may register with it (000 §3).
+
+        Raises RemoteError with 9800003 (model unknown, or another app's), 9800001, 9800002 or 1;
+        NetworkError. A relay that is too old to be asked says it when the ticket is traded.
+        """
+        response = await self._ask("/v1/check", _names(identity))
+        if response.status_code not in (200, 404):
+            raise _refusal(response)
+
     async def register(self, identity, ticket):
         """Trade `ticket` for a device key and store it. Returns at once when there is one already.
 
@@ -53,17 +63,14 @@ class Registration:
         if not isinstance(ticket, str) or not 1 <= len(ticket) <= TICKET_MAX:
             text = "the ticket must be a text of 1 to %d characters" % TICKET_MAX
             raise InvalidArgument(text, codes.TICKET_REFUSED)
-        request = {
-            "model_id": identity.model_id,
-            "sn": identity.sn,
-            "wxa_appid": identity.wxa_appid,
-            "ticket": ticket,
-            "nonce": binascii.hexlify(self._nonce()).decode(),
-        }
-        url = self._url + "/v1/register"
-        response = await self._post(url, json=request, timeout=TIMEOUT_S, tls=self._tls)
-        self._store.put(KEY_NAME, read_key(response))
+        request = _names(identity)
+        request["ticket"] = ticket
+        request["nonce"] = binascii.hexlify(self._nonce()).decode()
+        self._store.put(KEY_NAME, read_key(await self._ask("/v1/register", request)))
         self._store.delete(NONCE_NAME)
+
+    async def _ask(self, path, request):
+        return await self._post(self._url + path, json=request, timeout=TIMEOUT_S, tls=self._tls)
 
     def _nonce(self):
         """The nonce of this registration: stored before it is sent, the same in every attempt."""
@@ -79,15 +86,28 @@ class Registration:
         self._store.delete(NONCE_NAME)
 
 
-def read_key(response):
-    """The device key in the relay's answer. Raises RemoteError when it refused, ProtocolError."""
+def _names(identity):
+    return {
+        "model_id": identity.model_id,
+        "sn": identity.sn,
+        "wxa_appid": identity.wxa_appid,
+    }
+
+
+def _body(response):
+    """The JSON object of an answer; {} when it has none."""
     try:
         body = response.json()
     except ValueError:
         body = None
+    return body if isinstance(body, dict) else {}
+
+
+def read_key(response):
+    """The device key in the relay's answer. Raises RemoteError when it refused, ProtocolError."""
     if response.status_code != 200:
-        raise _refusal(response.status_code, body)
-    text = body.get("device_key") if isinstance(body, dict) else None
+        raise _refusal(response)
+    text = _body(response).get("device_key")
     if not isinstance(text, str) or len(text) != 2 * KEY_SIZE:
         raise ProtocolError("the relay's answer has no device key of 64 hex digits")
     try:
@@ -96,9 +116,9 @@ def read_key(response):
         raise ProtocolError("the relay's answer has no device key of 64 hex digits")
 
 
-def _refusal(status, body):
-    error = body.get("error") if isinstance(body, dict) else None
+def _refusal(response):
+    error = _body(response).get("error")
     code = error.get("code") if isinstance(error, dict) else None
     if not isinstance(code, int) or isinstance(code, bool):
-        return RemoteError("the relay answered HTTP %d" % status, codes.SERVER)
+        return RemoteError("the relay answered HTTP %d" % response.status_code, codes.SERVER)
     return RemoteError(str(error.get("message", "the relay refused the registration")), code)

@@ -93,7 +93,8 @@ class Authenticator:
         self._clock = clock
 
     async def device(self, hello: Hello, host: str, path: str, challenge: str) -> Client:
-        """Check a device's hello. Raises Refused(UNAUTHENTICATED), the same for every cause."""
+        """Check a device's hello. Raises Refused: UNAUTHENTICATED, the same for every cause, or
+        MODEL_REFUSED, which whoever registers is told as well."""
         model_id = fields.matching(hello.params, "model_id", fields.NAME)
         sn = fields.serial_number(hello.params)
         wxa_appid = fields.matching(hello.params, "wxa_appid", fields.NAME)
@@ -105,6 +106,8 @@ class Authenticator:
             key = await tx.device_key(model_id, sn)
             right = device_mac(key or _NO_KEY, host, path, challenge)
             proved = hmac.compare_digest(right, mac)
+            if device is None and not await tx.has_model(model_id):
+                raise Refused(codes.MODEL_REFUSED, "model_id is not a model of this relay")
             if device is None or key is None or not proved or device.wxa_appid != wxa_appid:
                 text = "model_id, sn, wxa_appid or the device key is wrong"
                 raise Refused(codes.UNAUTHENTICATED, text)

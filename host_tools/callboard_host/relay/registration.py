@@ -23,12 +23,23 @@ _KEEP_EXPIRED_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
-class Registration:
-    """What a device asked for, checked."""
+class Names:
+    """Who asks, checked."""
 
     model_id: str
     sn: str
     wxa_appid: str
+
+    @classmethod
+    def parse(cls, body: dict[str, Any]) -> "Names":
+        """Check the members of POST /v1/check. Raises Refused."""
+        return cls(**_names(body))
+
+
+@dataclass(frozen=True, slots=True)
+class Registration(Names):
+    """What a device asked for, checked."""
+
     ticket: str
     nonce: str
 
@@ -36,12 +47,18 @@ class Registration:
     def parse(cls, body: dict[str, Any]) -> "Registration":
         """Check the members of POST /v1/register. Raises Refused."""
         return cls(
-            sn=fields.serial_number(body),
-            model_id=fields.matching(body, "model_id", fields.NAME),
-            wxa_appid=fields.matching(body, "wxa_appid", fields.NAME),
+            **_names(body),
             ticket=fields.token(body, "ticket"),
             nonce=fields.matching(body, "nonce", fields.HEX32),
         )
+
+
+def _names(body: dict[str, Any]) -> dict[str, str]:
+    return {
+        "sn": fields.serial_number(body),
+        "model_id": fields.matching(body, "model_id", fields.NAME),
+        "wxa_appid": fields.matching(body, "wxa_appid", fields.NAME),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +98,16 @@ class Registrar:
             await tx.add_ticket(token_hash(ticket), model_id, sn, expires_ms, wxa_appid)
         return ticket, expires_ms
 
+    async def check(self, asked: Names) -> None:
+        """May a device of this name register here? Raises Refused."""
+        async with self._store.read() as tx:
+            await _check_model(tx, asked)
+
     async def register(self, asked: Registration) -> Registered:
         """Trade the ticket for a key. Raises Refused; the ticket is then as good as before."""
         now_ms = self._clock.epoch_ms()
         async with self._store.write() as tx:
-            model = await tx.model(asked.model_id)
-            if model is None:
-                raise Refused(codes.MODEL_REFUSED, "model_id is not a model of this relay")
-            if model.wxa_appid not in (None, asked.wxa_appid):
-                raise Refused(codes.MODEL_REFUSED, "model_id is a model of another app")
+            await _check_model(tx, asked)
             ticket = await self._valid_ticket(tx, asked, now_ms)
             await _check_app(tx, asked)
             if ticket.nonce_hash is not None:
@@ -112,6 +130,14 @@ class Registrar:
         if now_ms >= ticket.expires_ms:
             raise _ticket_refused("expired")
         return ticket
+
+
+async def _check_model(tx: Transaction, asked: Names) -> None:
+    model = await tx.model(asked.model_id)
+    if model is None:
+        raise Refused(codes.MODEL_REFUSED, "model_id is not a model of this relay")
+    if model.wxa_appid not in (None, asked.wxa_appid):
+        raise Refused(codes.MODEL_REFUSED, "model_id is a model of another app")
 
 
 async def _check_app(tx: Transaction, asked: Registration) -> None:

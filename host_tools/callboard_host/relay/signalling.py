@@ -193,7 +193,7 @@ class Signalling:
     def _refuse_hello(self, request: web.Request, connection: Connection, error: Refused) -> None:
         body = {"code": error.code, "message": error.message}
         connection.send_text(json_text({"jsonrpc": "2.0", "id": "hello", "error": body}))
-        if error.code == codes.UNAUTHENTICATED:
+        if error.code in (codes.UNAUTHENTICATED, codes.MODEL_REFUSED):
             self._limiters.failed(request.remote)
             log.warning("a hello from %s was refused: wrong identity", request.remote)
             raise _Closed(CLOSE_IDENTITY, error.message)

@@ -137,7 +137,8 @@ def _wait_online(link: SerialLink, limit_s: float, progress: Progress) -> str:
             lacks = ", ".join(status["missing"])
             raise NotProvisioned(f"the board still lacks {lacks}", "give these, too")
         refusal = status.get("error")
-        if refusal and not status["registered"] and not status["ticket"]:
+        hopeless = not status["ticket"] or (refusal and refusal["code"] == codes.MODEL_REFUSED)
+        if refusal and not status["registered"] and hopeless:
             raise _refused(refusal)
         if time.monotonic() >= deadline:
             raise _late(refusal, limit_s)

@@ -12,7 +12,7 @@ from ..core import Core
 from ..http_json import TooMany, endpoint, read_object
 from ..limiters import Limiters
 from ..refusal import Refused
-from ..registration import Registration
+from ..registration import Names, Registration
 
 _GUESSES = (codes.TICKET_REFUSED, codes.UNAUTHENTICATED)
 
@@ -27,12 +27,19 @@ class Public:
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Add this face's paths."""
         router.add_get("/v1/health", endpoint(self.health))
+        router.add_post("/v1/check", endpoint(self.check))
         router.add_post("/v1/register", endpoint(self.register))
         router.add_post("/v1/users/redeem", endpoint(self.redeem))
 
     async def health(self, _request: web.Request) -> dict[str, Any]:
         """Is the relay there?"""
         return {"status": "ok", "protocol": PROTOCOL, "time_ms": self._core.clock.epoch_ms()}
+
+    async def check(self, request: web.Request) -> dict[str, Any]:
+        """Tell a device that has no key yet whether it may have one of this relay."""
+        self._check_rate(request)
+        await self._core.registrar.check(Names.parse(await read_object(request)))
+        return {"time_ms": self._core.clock.epoch_ms()}
 
     async def register(self, request: web.Request) -> dict[str, Any]:
         """Trade a ticket for a device key."""

@@ -62,12 +62,15 @@ async def reject(core: Core, session: Session, _id: int, params: dict[str, Any])
 
 
 async def hang_up(core: Core, session: Session, _id: int, params: dict[str, Any]) -> Result:
-    """Either end hangs up."""
+    """Either end hangs up, or was restarted and knows nothing of the call it is in."""
     call_id = None
     if params.get("call_id") is not None:
         call_id = fields.text(params, "call_id", 64)
     now_ms = core.clock.monotonic_ms()
-    return core.hub.run(core.hub.engine.hang_up(session.key, call_id, now_ms))
+    lost = params.get("lost", False)
+    if not isinstance(lost, bool):
+        raise fields.refuse("lost must be true or false")
+    return core.hub.run(core.hub.engine.hang_up(session.key, call_id, now_ms, lost))
 
 
 async def _of_device(

@@ -145,7 +145,9 @@ class Calls:
         self._end(call, codes.END_REJECTED, BY_CALLEE)
         return {}
 
-    def hang_up(self, who: Participant, call_id: str | None, now_ms: int) -> dict[str, Any]:
+    def hang_up(
+        self, who: Participant, call_id: str | None, now_ms: int, lost: bool = False
+    ) -> dict[str, Any]:
         """Either end ends the call, or nothing happens. call_id None: the call `who` is in."""
         call = self._state.calls.get(call_id or who.call_id or "")
         if call is None or who.key not in (call.caller, call.callee):
@@ -153,6 +155,9 @@ class Calls:
         by_caller = who.key == call.caller
         if not by_caller:
             self.delivered(call.call_id, now_ms)
+        if lost:
+            self._end(call, codes.END_ABORTED, BY_NETWORK)
+            return {}
         if call.state == TALKING:
             reason = codes.END_HUNG_UP_BY_CALLER if by_caller else codes.END_HUNG_UP_BY_CALLEE
         else:

@@ -103,9 +103,12 @@ class Engine:
         """The callee rejects."""
         return self._do(self._calls.reject, self._participant(key), call_id, now_ms)
 
-    def hang_up(self, key: str, call_id: str | None, now_ms: int) -> Outcome:
-        """Either end ends the call (None: the one it is in), or nothing happens."""
-        return self._do(self._calls.hang_up, self._participant(key), call_id, now_ms)
+    def hang_up(self, key: str, call_id: str | None, now_ms: int, lost: bool = False) -> Outcome:
+        """Either end ends the call (None: the one it is in), or nothing happens.
+
+        `lost`: it knows nothing of the call any more, because it was restarted.
+        """
+        return self._do(self._calls.hang_up, self._participant(key), call_id, now_ms, lost)
 
     # -- rooms ---------------------------------------------------------------------------------
 

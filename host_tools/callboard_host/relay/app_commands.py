@@ -5,15 +5,11 @@ from typing import Annotated, Any
 import typer
 
 from .asking import (
-    DATA,
-    Ca,
-    DataDir,
+    Ask,
     Json,
     ModelId,
     Sn,
-    Token,
-    Url,
-    ask,
+    of_relay,
     print_json,
     print_rows,
     valid_until,
@@ -59,17 +55,10 @@ def _nothing() -> None:
 # -- tickets and devices -----------------------------------------------------------------------
 
 
-def ticket_command(
-    model_id: ModelId,
-    sn: Sn,
-    as_json: Json = False,
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
-) -> None:
+@of_relay
+def ticket_command(ask: Ask, model_id: ModelId, sn: Sn, as_json: Json = False) -> None:
     """Issue an SnTicket: the device registers with it within five minutes."""
-    answer = ask(lambda admin: admin.ticket(model_id, sn), data, relay, token, ca)
+    answer = ask(lambda admin: admin.ticket(model_id, sn))
     if as_json:
         print_json(answer)
     else:
@@ -77,18 +66,12 @@ def ticket_command(
         valid_until(answer["expires_ms"])
 
 
-def devices_command(
-    context: typer.Context,
-    as_json: Json = False,
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
-) -> None:
+@of_relay
+def devices_command(ask: Ask, context: typer.Context, as_json: Json = False) -> None:
     """The registered devices; alone: list them."""
     if context.invoked_subcommand is not None:
         return
-    devices = ask(lambda admin: admin.devices(), data, relay, token, ca)
+    devices = ask(lambda admin: admin.devices())
     if as_json:
         print_json(devices)
         return
@@ -106,74 +89,53 @@ def devices_command(
     print_rows(rows, "no device is registered")
 
 
+@of_relay
 def name_device_command(
+    ask: Ask,
     model_id: ModelId,
     sn: Sn,
     name: Annotated[str, typer.Argument(help="What phones show.")],
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
 ) -> None:
     """Say what a device is called."""
-    ask(lambda admin: admin.name_device(model_id, sn, name), data, relay, token, ca)
+    ask(lambda admin: admin.name_device(model_id, sn, name))
     print(f"{model_id}/{sn} is called {name}")
 
 
-def remove_device_command(
-    model_id: ModelId,
-    sn: Sn,
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
-) -> None:
+@of_relay
+def remove_device_command(ask: Ask, model_id: ModelId, sn: Sn) -> None:
     """Forget a device, its key, users and properties; it may then be registered for any app."""
-    ask(lambda admin: admin.forget_device(model_id, sn), data, relay, token, ca)
+    ask(lambda admin: admin.forget_device(model_id, sn))
     print(f"{model_id}/{sn} is forgotten")
 
 
+@of_relay
 def add_model_command(
+    ask: Ask,
     model_id: Annotated[str, typer.Argument(help="1-64 of [A-Za-z0-9_-].")],
     name: Name = "",
     app: Annotated[
         str, typer.Option(help="The app it belongs to, whose backend may issue tickets for it.")
     ] = "",
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
 ) -> None:
     """Add or change a device type."""
-    ask(lambda admin: admin.add_model(model_id, name, app or None), data, relay, token, ca)
+    ask(lambda admin: admin.add_model(model_id, name, app or None))
     print(f"model {model_id}")
 
 
 # -- apps --------------------------------------------------------------------------------------
 
 
-def add_app_command(
-    wxa_appid: AppId,
-    name: Name = "",
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
-) -> None:
+@of_relay
+def add_app_command(ask: Ask, wxa_appid: AppId, name: Name = "") -> None:
     """Add or rename an app."""
-    ask(lambda admin: admin.add_app(wxa_appid, name), data, relay, token, ca)
+    ask(lambda admin: admin.add_app(wxa_appid, name))
     print(f"app {wxa_appid}")
 
 
-def list_apps_command(
-    as_json: Json = False,
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
-) -> None:
+@of_relay
+def list_apps_command(ask: Ask, as_json: Json = False) -> None:
     """List the apps, and what keeps their calls from being made."""
-    apps = ask(lambda admin: admin.apps(), data, relay, token, ca)
+    apps = ask(lambda admin: admin.apps())
     if as_json:
         print_json(apps)
     else:
@@ -185,7 +147,9 @@ def _app_row(app: dict[str, Any]) -> list[str]:
     return [app["wxa_appid"], ", ".join(flags) or "-", app["name"]]
 
 
+@of_relay
 def set_app_command(
+    ask: Ask,
     wxa_appid: AppId,
     arrears: Annotated[Flag, typer.Option(help="Its calls are not paid for (-15).")] = None,
     in_review: Annotated[
@@ -193,10 +157,6 @@ def set_app_command(
     ] = None,
     campus: Annotated[Flag, typer.Option(help="Face-pay: calls need a campus token (-4).")] = None,
     needs_token: Annotated[Flag, typer.Option(help="Calls need a voipToken (-13, -14).")] = None,
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
 ) -> None:
     """Change what the platform thinks of an app; what is not named stays."""
     given = dict(zip(FLAGS, (arrears, in_review, campus, needs_token), strict=True))
@@ -210,20 +170,13 @@ def set_app_command(
                 return app
         raise typer.BadParameter(f"{wxa_appid} is no app of this relay; `app add` makes one")
 
-    print_rows([_app_row(ask(change, data, relay, token, ca))], "")
+    print_rows([_app_row(ask(change))], "")
 
 
-def add_key_command(
-    wxa_appid: AppId,
-    name: Name = "",
-    as_json: Json = False,
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
-) -> None:
+@of_relay
+def add_key_command(ask: Ask, wxa_appid: AppId, name: Name = "", as_json: Json = False) -> None:
     """Make an API key for the backend of the app's developer; it is shown this once."""
-    made = ask(lambda admin: admin.add_key(wxa_appid, name), data, relay, token, ca)
+    made = ask(lambda admin: admin.add_key(wxa_appid, name))
     if as_json:
         print_json(made)
     else:
@@ -231,16 +184,10 @@ def add_key_command(
         typer.echo(f"its name is {made['key_id']}", err=True)
 
 
-def keys_command(
-    wxa_appid: AppId,
-    as_json: Json = False,
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
-) -> None:
+@of_relay
+def keys_command(ask: Ask, wxa_appid: AppId, as_json: Json = False) -> None:
     """List the app's API keys, without the keys."""
-    keys = ask(lambda admin: admin.keys(wxa_appid), data, relay, token, ca)
+    keys = ask(lambda admin: admin.keys(wxa_appid))
     if as_json:
         print_json(keys)
         return
@@ -256,20 +203,20 @@ def keys_command(
     print_rows(rows, "the app has no API key")
 
 
+@of_relay
 def drop_key_command(
+    ask: Ask,
     wxa_appid: AppId,
     key_id: Annotated[str, typer.Argument(help="Its name, as `app keys` lists it.")],
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
 ) -> None:
     """Take an API key back."""
-    ask(lambda admin: admin.drop_key(wxa_appid, key_id), data, relay, token, ca)
+    ask(lambda admin: admin.drop_key(wxa_appid, key_id))
     print(f"{key_id} opens nothing any more")
 
 
+@of_relay
 def voip_token_command(
+    ask: Ask,
     wxa_appid: AppId,
     kind: Annotated[str, typer.Argument(help="device_to_phone, phone_to_device or campus.")],
     model_id: ModelId,
@@ -278,18 +225,11 @@ def voip_token_command(
     person: Annotated[str, typer.Option(help="campus: whom the device recognised.")] = "",
     minutes: Annotated[int, typer.Option(help="How long it is good.", min=1, max=1440)] = 120,
     as_json: Json = False,
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
 ) -> None:
     """Issue a voipToken, which calls show when their app wants one."""
     body = {"kind": kind, "model_id": model_id, "valid_ms": minutes * 60_000}
     body |= {"sn": sn or None, "open_id": user or None, "user_id": person or None}
-    made = ask(
-        lambda admin: admin.of_app("POST", wxa_appid, "/voip_tokens", body),
-        *(data, relay, token, ca),
-    )
+    made = ask(lambda admin: admin.of_app("POST", wxa_appid, "/voip_tokens", body))
     if as_json:
         print_json(made)
     else:

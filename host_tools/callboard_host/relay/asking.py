@@ -1,11 +1,13 @@
 """How a verb of the shell asks a relay: which one, with which token, and what if it says no."""
 
 import asyncio
+import functools
+import inspect
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import typer
 
@@ -68,6 +70,31 @@ def ask(
             hint = f"it is in {ADMIN_TOKEN_FILE} of the relay's data directory"
             raise WrongAdminToken("the relay refused the admin token", hint) from error
         raise
+
+
+class Ask(Protocol):
+    """ask(), of the relay that the options name."""
+
+    def __call__(self, question: "Callable[[AdminClient], Awaitable[T]]", /) -> T: ...
+
+
+def _which(data: DataDir = DATA, relay: Url = "", token: Token = "", ca: Ca = None) -> Ask:
+    """The options of all verbs that ask a relay, and what they make of them."""
+    return lambda question: ask(question, data, relay, token, ca)
+
+
+def of_relay(verb: Callable[..., None]) -> Callable[..., None]:
+    """A command out of a verb that takes an Ask first: instead it has the options of _which."""
+    options = inspect.signature(_which).parameters
+    own = list(inspect.signature(verb).parameters.values())[1:]
+
+    @functools.wraps(verb)
+    def command(**given: Any) -> None:
+        which = {name: given.pop(name) for name in options}
+        verb(_which(**which), **given)
+
+    command.__signature__ = inspect.Signature([*own, *options.values()])  # type: ignore[attr-defined]
+    return command
 
 
 class Admin:

@@ -5,16 +5,12 @@ from typing import Annotated, Any
 import typer
 
 from .asking import (
-    DATA,
-    Ca,
-    DataDir,
+    Ask,
     Json,
     ModelId,
     OpenId,
     Sn,
-    Token,
-    Url,
-    ask,
+    of_relay,
     print_json,
     print_rows,
     valid_until,
@@ -38,17 +34,15 @@ def register(app: typer.Typer) -> None:
     app.add_typer(authorise, name="authorise")
 
 
+@of_relay
 def invite_command(
+    ask: Ask,
     wxa_appid: Annotated[str, typer.Argument(help="The app the user is of.")],
     name: Annotated[str, typer.Argument(help="What the user is called.")],
     as_json: Json = False,
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
 ) -> None:
     """Add a user and print their open_id and single-use invitation."""
-    answer = ask(lambda admin: admin.invite(wxa_appid, name), data, relay, token, ca)
+    answer = ask(lambda admin: admin.invite(wxa_appid, name))
     if as_json:
         print_json(answer)
         return
@@ -57,19 +51,17 @@ def invite_command(
     valid_until(answer["expires_ms"])
 
 
+@of_relay
 def users_command(
+    ask: Ask,
     context: typer.Context,
     app: Annotated[str, typer.Option(help="Only those of this app.")] = "",
     as_json: Json = False,
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
 ) -> None:
     """The users; alone: list them."""
     if context.invoked_subcommand is not None:
         return
-    everybody = ask(lambda admin: admin.users(), data, relay, token, ca)
+    everybody = ask(lambda admin: admin.users())
     users = [user for user in everybody if app in ("", user["wxa_appid"])]
     if as_json:
         print_json(users)
@@ -82,32 +74,25 @@ def _user_row(user: dict[str, Any]) -> list[str]:
     return [user["open_id"], state, f"app {user['wxa_appid']}", user["name"]]
 
 
-def remove_user_command(
-    open_id: OpenId,
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
-) -> None:
+@of_relay
+def remove_user_command(ask: Ask, open_id: OpenId) -> None:
     """Remove a user for good: their phone is cut off, devices that call them get -7."""
-    ask(lambda admin: admin.remove_user(open_id), data, relay, token, ca)
+    ask(lambda admin: admin.remove_user(open_id))
     print(f"{open_id} is removed")
 
 
+@of_relay
 def list_command(
+    ask: Ask,
     user: Annotated[str, typer.Option(help="Only this open_id.")] = "",
     model: Annotated[str, typer.Option(help="Only devices of this type.")] = "",
     sn: Annotated[str, typer.Option(help="Only devices with this serial number.")] = "",
     as_json: Json = False,
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
 ) -> None:
     """List users and devices: bound by the device's owner, authorised by the user."""
     wanted = {"open_id": user, "model_id": model, "sn": sn}
     wanted = {name: value for name, value in wanted.items() if value}
-    found = ask(lambda admin: admin.authorisations(**wanted), data, relay, token, ca)
+    found = ask(lambda admin: admin.authorisations(**wanted))
     if as_json:
         print_json(found)
         return
@@ -123,45 +108,41 @@ def list_command(
     print_rows(rows, "nobody may call anybody")
 
 
+@of_relay
 def add_command(
+    ask: Ask,
     open_id: OpenId,
     model_id: ModelId,
     sn: Sn,
     bind_only: Annotated[
         bool, typer.Option("--bind-only", help="Leave it to the user to authorise the device.")
     ] = False,
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
 ) -> None:
     """Let a device and a user call each other: bind them, and authorise in the user's place."""
     pair = (open_id, model_id, sn)
     if bind_only:
-        ask(lambda admin: admin.bind(*pair), data, relay, token, ca)
+        ask(lambda admin: admin.bind(*pair))
         print(f"{open_id} is bound to {model_id}/{sn}, and may authorise it on the phone")
     else:
-        ask(lambda admin: admin.authorise(*pair), data, relay, token, ca)
+        ask(lambda admin: admin.authorise(*pair))
         print(f"{model_id}/{sn} and {open_id} may call each other")
 
 
+@of_relay
 def revoke_command(
+    ask: Ask,
     open_id: OpenId,
     model_id: ModelId,
     sn: Sn,
     unbind: Annotated[
         bool, typer.Option("--unbind", help="Take the user from the device instead.")
     ] = False,
-    data: DataDir = DATA,
-    relay: Url = "",
-    token: Token = "",
-    ca: Ca = None,
 ) -> None:
     """Take the user's authorisation back: the two may not call each other any more."""
     pair = (open_id, model_id, sn)
     if unbind:
-        ask(lambda admin: admin.unbind(*pair), data, relay, token, ca)
+        ask(lambda admin: admin.unbind(*pair))
         print(f"{open_id} is not bound to {model_id}/{sn} any more")
     else:
-        ask(lambda admin: admin.revoke(*pair), data, relay, token, ca)
+        ask(lambda admin: admin.revoke(*pair))
         print(f"{model_id}/{sn} is not authorised by {open_id} any more")

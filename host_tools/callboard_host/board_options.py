@@ -1,4 +1,4 @@
-"""Options that several commands share: a board's Python, and the codecs of either end."""
+"""Options that several commands share: a board's Python, and what both ends of a call have."""
 
 from enum import Enum
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from callboard.media.codec import PREFERENCE
+
+PHONE_STATE = Path.home() / ".config" / "callboard" / "phone.json"
 
 
 class PythonName(Enum):
@@ -89,3 +91,13 @@ Codecs = Annotated[
     str,
     typer.Option(help="What it offers, e.g. opus-8k,pcmu; pcmu always is. All that it can do."),
 ]
+Microphone = Annotated[Path | None, typer.Option(help="WAV that it says.")]
+Speaker = Annotated[Path | None, typer.Option(help="WAV to write what it hears to.")]
+Ppm = Annotated[int, typer.Option(help="Drift of its audio clock.", min=-1000, max=1000)]
+HangUpAfter = Annotated[
+    float | None, typer.Option(min=0, help="Hang up after these seconds of talk.")
+]
+GiveUpAfter = Annotated[float | None, typer.Option(min=0, help="Let it ring for these seconds.")]
+Caller = Annotated[End, typer.Option(help="Who calls.")]
+Speech = Annotated[Path | None, typer.Option(help="What both ends say: any audio file.")]
+Events = Annotated[bool, typer.Option("--events", help="Print events as @{json} lines.")]

@@ -8,8 +8,6 @@ import typer
 from callboard_host import board_options
 from callboard_host.relay import asking
 
-PHONE_STATE = Path.home() / ".config" / "callboard" / "phone.json"
-
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command."""
@@ -28,7 +26,7 @@ def call_command(
     ca: Annotated[Path | None, typer.Option(help="Its CA (PEM), without --data.")] = None,
     state: Annotated[
         Path, typer.Option(help="To a device: the phone's state, as of `callboard phone`.")
-    ] = PHONE_STATE,
+    ] = board_options.PHONE_STATE,
     invitation: Annotated[str, typer.Option(help="To a device: who the phone becomes.")] = "",
     run_dir: Annotated[
         Path, typer.Option(help="To a user: the calling device's own directory.")
@@ -39,18 +37,12 @@ def call_command(
     ticket: Annotated[str, typer.Option(help="Its SnTicket, for the first time.")] = "",
     python: board_options.Python = board_options.PythonName.cpython,
     bits: board_options.Bits = board_options.BitsName.b64,
-    microphone: Annotated[Path | None, typer.Option(help="WAV to say.")] = None,
-    speaker: Annotated[Path | None, typer.Option(help="WAV to write what is heard to.")] = None,
+    microphone: board_options.Microphone = None,
+    speaker: board_options.Speaker = None,
     codecs: board_options.Codecs = "",
-    hang_up_after: Annotated[
-        float | None, typer.Option(min=0, help="Hang up after these seconds of talk.")
-    ] = None,
-    give_up_after: Annotated[
-        float | None, typer.Option(min=0, help="Let it ring for these seconds.")
-    ] = None,
-    events: Annotated[
-        bool, typer.Option("--events", help="Print events as @{json} lines.")
-    ] = False,
+    hang_up_after: board_options.HangUpAfter = None,
+    give_up_after: board_options.GiveUpAfter = None,
+    events: board_options.Events = False,
 ) -> None:
     """Make one call: as a device to a user, or as a user to a device (--to MODEL/SN).
 

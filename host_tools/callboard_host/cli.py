@@ -34,8 +34,6 @@ board_commands.register(app)
 image_commands.register(app)
 flash_commands.register(app)
 
-_PHONE_STATE = call_verb.PHONE_STATE
-
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -59,7 +57,6 @@ Relay = Annotated[str, typer.Option("--relay", help="Its address, https://host:p
 Ca = Annotated[
     Path | None, typer.Option("--ca", help="The CA that the relay's certificate is from (PEM).")
 ]
-Wav = Annotated[Path | None, typer.Option(dir_okay=False)]
 
 
 @app.command("phone")
@@ -67,16 +64,16 @@ def phone_command(
     relay: Relay,
     state: Annotated[
         Path, typer.Option(help="File that keeps who this phone is (mode 0600).")
-    ] = _PHONE_STATE,
+    ] = board_options.PHONE_STATE,
     ca: Ca = None,
     invitation: Annotated[str, typer.Option(help="Single-use invitation; needed once.")] = "",
-    microphone: Annotated[Path | None, typer.Option(help="WAV that this phone says.")] = None,
-    speaker: Annotated[Path | None, typer.Option(help="WAV to write what it hears to.")] = None,
+    microphone: board_options.Microphone = None,
+    speaker: board_options.Speaker = None,
     camera: board_options.Camera = None,
     camera_fps: board_options.CameraFps = 15,
     screen: board_options.Screen = None,
     rate: Annotated[int, typer.Option(help="Rate of its audio devices, Hz.")] = 48000,
-    ppm: Annotated[int, typer.Option(help="Drift of its audio clock.", min=-1000, max=1000)] = 0,
+    ppm: board_options.Ppm = 0,
     codecs: board_options.Codecs = "",
     answer_after: Annotated[
         float | None, typer.Option(min=0, help="Answer by itself after these seconds.")
@@ -84,23 +81,17 @@ def phone_command(
     reject_after: Annotated[
         float | None, typer.Option(min=0, help="Reject by itself after these seconds.")
     ] = None,
-    hang_up_after: Annotated[
-        float | None, typer.Option(min=0, help="Hang up after these seconds of talk.")
-    ] = None,
+    hang_up_after: board_options.HangUpAfter = None,
     to: Annotated[str, typer.Option(help="Board that `c` calls: MODEL/SN.")] = "",
     call_after: Annotated[
         float | None, typer.Option(min=0, help="Call it by itself, so many seconds after idle.")
     ] = None,
-    give_up_after: Annotated[
-        float | None, typer.Option(min=0, help="Let it ring there for these seconds.")
-    ] = None,
+    give_up_after: board_options.GiveUpAfter = None,
     authorise: Annotated[
         list[str] | None, typer.Option(help="Let this board call: MODEL/SN; repeat it.")
     ] = None,
     calls: Annotated[int | None, typer.Option(min=1, help="Exit after this many calls.")] = None,
-    events: Annotated[
-        bool, typer.Option("--events", help="Print events as @{json} lines.")
-    ] = False,
+    events: board_options.Events = False,
 ) -> None:
     """A person's phone: c calls a board; when one calls, a answers, r rejects; h hangs up."""
     from callboard_host import phone_command as command
@@ -159,19 +150,17 @@ def board_command(
         int | None, typer.Option(min=0, max=60, help="Answer calls by itself after seconds.")
     ] = None,
     ticket: Annotated[str, typer.Option(help="SnTicket, for the first start.")] = "",
-    microphone: Annotated[Path | None, typer.Option(help="WAV that it says.")] = None,
-    speaker: Annotated[Path | None, typer.Option(help="WAV to write what it hears to.")] = None,
+    microphone: board_options.Microphone = None,
+    speaker: board_options.Speaker = None,
     camera: board_options.Camera = None,
     camera_fps: board_options.CameraFps = 15,
     screen: board_options.Screen = None,
     rate: Annotated[int, typer.Option(help="Rate of its audio devices, Hz.")] = 16000,
-    ppm: Annotated[int, typer.Option(help="Drift of its audio clock.", min=-1000, max=1000)] = 0,
+    ppm: board_options.Ppm = 0,
     codecs: board_options.Codecs = "",
     network: board_options.Network = board_options.NetworkName.own,
     bridge_tls: board_options.BridgeTls = board_options.TlsEnd.board,
-    events: Annotated[
-        bool, typer.Option("--events", help="Print events as @{json} lines.")
-    ] = False,
+    events: board_options.Events = False,
     pty: Annotated[
         bool, typer.Option("--pty", help="Put its console on a pseudo-terminal.")
     ] = False,
@@ -217,12 +206,8 @@ def demo_call_command(
     python: board_options.Python = board_options.PythonName.micropython,
     bits: board_options.Bits = board_options.BitsName.b64,
     codec: board_options.Codec = board_options.CodecName.auto,
-    caller: Annotated[
-        board_options.End, typer.Option(help="Who calls.")
-    ] = board_options.End.board,
-    speech: Annotated[
-        Path | None, typer.Option(help="What both ends say: any audio file.")
-    ] = None,
+    caller: board_options.Caller = board_options.End.board,
+    speech: board_options.Speech = None,
     output: Annotated[Path | None, typer.Option(help="Folder; build/call by default.")] = None,
     talk: Annotated[float, typer.Option(min=0.5, max=600, help="Seconds of speech.")] = 6.6,
 ) -> None:
@@ -247,12 +232,8 @@ def bench_call_command(
     python: board_options.Python = board_options.PythonName.micropython,
     bits: board_options.Bits = board_options.BitsName.b64,
     codec: board_options.Codec = board_options.CodecName.auto,
-    caller: Annotated[
-        board_options.End, typer.Option(help="Who calls.")
-    ] = board_options.End.board,
-    speech: Annotated[
-        Path | None, typer.Option(help="What both ends say: any audio file.")
-    ] = None,
+    caller: board_options.Caller = board_options.End.board,
+    speech: board_options.Speech = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder; build/bench/call by default.")
     ] = None,

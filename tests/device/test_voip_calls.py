@@ -1,22 +1,18 @@
-"""Calls of a device: begin, answer, talk, every ending, and the order of what is told."""
+"""Calls of a device: begin, answer, talk, and the order of what is told."""
 
-import gc
+from voip_bench import VISITOR, Bench, media, outcome, rtp_packet
 
-from voip_bench import PAYLOAD, VISITOR, Bench, begin, media, outcome, rtp_packet
-
-from callboard import codes, port
+from callboard import codes
 from callboard.errors import (
     Busy,
     InvalidArgument,
-    NetworkError,
     RemoteError,
     TimedOut,
     WrongOrder,
 )
 from callboard.media.devices import NullMicrophone, NullSpeaker
-from support import SkipTest, collecting_little, settle
+from support import settle
 
-ENDS = ("on_recv_command", "on_stop_recv_stream", "on_stop_real_play", "on_call_state")
 INFO = {"codec": "pcmu", "rate": 8000, "clock_rate": 8000, "channels": 1, "frame_ms": 20}
 
 
@@ -44,10 +40,8 @@ async def test_busy_from_the_first_moment_to_the_last():
     bench = Bench()
     await bench.ready()
     client = bench.client
-    bench.relay.silent.add("voip.call")
     assert client.is_busy() == 0
-    task = begin(client.call("user1"))
-    await settle()
+    task = await bench.dial()
     assert client.is_busy() == 1 and client.call_state == "calling"
     asked = len(bench.relay.requests)
     error = await outcome(client.call("user2"))
@@ -282,274 +276,10 @@ async def test_send_audio_is_refused_where_it_has_no_place():
     await bench.close()
 
 
-# covers: V-41
-async def test_local_hang_up():
-    bench = Bench()
-    await bench.ready()
-    call_id = await bench.talk()
-    bench.relay.media(rtp_packet(1, 160))
-    await settle()
-    del bench.seen.told[:]
-    await bench.client.hang_up()
-    assert bench.relay.requests[-1] == ("call.hang_up", {"call_id": call_id})
-    assert bench.client.is_busy() == 0
-    assert bench.seen.names(*ENDS) == [
-        "on_call_state",
-        "on_stop_recv_stream",
-        "on_stop_real_play",
-        "on_call_state",
-    ]
-    assert bench.seen.of("on_call_state")[-1] == ("idle", codes.END_HUNG_UP_BY_CALLER)
-    answer = bench.end(call_id, codes.END_HUNG_UP_BY_CALLER, "caller")  # the relay confirms
-    await settle()
-    assert answer == [{}] and len(bench.seen.names(*ENDS)) == 4
-    await bench.client.hang_up()  # again: nothing happens
-    await bench.client.hang_up()
-    assert bench.relay.methods().count("call.hang_up") == 1
-    await bench.close()
-
-
-# covers: V-41
-async def test_hang_up_while_ringing_cancels():
-    bench = Bench()
-    await bench.ready()
-    call_id = await bench.ring()
-    await bench.client.hang_up()
-    assert bench.relay.requests[-1] == ("call.hang_up", {"call_id": call_id})
-    assert bench.seen.of("on_call_state")[-1] == ("idle", codes.END_CANCELLED)
-    assert bench.seen.names("on_recv_command", "on_stop_real_play") == []
-    await bench.close()
-
-
-# covers: V-41
-async def test_hang_up_before_the_relay_says_which_call_it_is():
-    bench = Bench()
-    await bench.ready()
-    bench.relay.silent.add("voip.call")
-    calling = begin(bench.client.call("user1"))
-    await settle()
-    hanging = begin(bench.client.hang_up())
-    await settle()
-    assert not hanging.done() and bench.client.is_busy() == 1
-    bench.relay.peer.respond(1, {"call_id": "c0001"})
-    await hanging
-    await calling
-    assert bench.relay.requests[-1] == ("call.hang_up", {"call_id": "c0001"})
-    assert bench.client.is_busy() == 0
-    assert bench.seen.of("on_call_state")[-1] == ("idle", codes.END_CANCELLED)
-    await bench.close()
-
-
-async def test_hang_up_crosses_the_answer():
-    bench = Bench()
-    await bench.ready()
-    call_id = await bench.ring()
-    bench.relay.silent.add("call.hang_up")
-    hanging = begin(bench.client.hang_up())
-    await settle()
-    answer = bench.push("call.answered", {"call_id": call_id, "visitor": 1, "media": media()})
-    await settle()
-    assert answer == [{}] and bench.seen.names("on_start_real_play") == []
-    bench.end(call_id, codes.END_CANCELLED, "caller")
-    await settle()
-    assert bench.client.is_busy() == 0
-    await bench.clock.run(6000)
-    assert await hanging is None
-    assert bench.seen.of("on_call_state")[-1] == ("idle", codes.END_CANCELLED)
-    assert bench.seen.of("on_call_state").count(("idle", codes.END_CANCELLED)) == 1
-    await bench.close()
-
-
-# covers: V-41
-async def test_hang_up_without_a_relay_is_bounded_and_frees_the_device():
-    bench = Bench()
-    await bench.ready()
-    await bench.talk()
-    bench.relay.silent.add("call.hang_up")
-    hanging = begin(bench.client.hang_up())
-    await bench.clock.run(5100)
-    assert await hanging is None and bench.client.is_busy() == 0
-    assert bench.seen.names("on_stop_real_play") == ["on_stop_real_play"]
-    await bench.close()
-
-
-def endings():
-    return (
-        # reason, by, command
-        (codes.END_HUNG_UP_BY_CALLEE, "callee", codes.COMMAND_CALL_HANG_UP),
-        (codes.END_REJECTED, "callee", codes.COMMAND_CALL_REJECT),
-        (codes.END_BUSY, "callee", codes.COMMAND_CALL_BUSY),
-        (codes.END_TIMEOUT, "callee", codes.COMMAND_CALL_TIMEOUT),
-        (codes.END_TIMEOUT, "network", codes.COMMAND_CALL_TIMEOUT),
-        (codes.END_ABORTED, "network", None),
-        (codes.END_HUNG_UP_BY_CALLER, "caller", None),
-        (codes.END_CANCELLED, "caller", None),
-    )
-
-
-# covers: V-42, V-44
-async def test_every_ending_has_its_reason_and_its_command():
-    for reason, by, command in endings():
-        bench = Bench()
-        await bench.ready()
-        call_id = await bench.talk()
-        bench.relay.media(rtp_packet(1, 160))
-        await settle()
-        del bench.seen.told[:]
-        assert bench.end(call_id, reason, by) is not None
-        await settle()
-        stops = ["on_stop_recv_stream", "on_stop_real_play", "on_call_state"]
-        if command is None:  # our own end, or the network's: no command
-            assert bench.seen.names(*ENDS) == stops, reason
-        else:  # first what the far end did, then the stop; each once
-            assert bench.seen.names(*ENDS) == ["on_recv_command"] + stops, reason
-            told = bench.seen.of("on_recv_command")
-            assert told == [(command, VISITOR, 0, {"reason": reason})]
-        assert bench.seen.of("on_call_state") == [("idle", reason)]
-        assert bench.client.is_busy() == 0
-        bench.end(call_id, reason, by)  # again: ignored
-        await settle()
-        assert bench.seen.names("on_stop_real_play") == ["on_stop_real_play"]
-        await bench.close()
-
-
-# covers: V-44
-async def test_rejected_before_any_stream_stops_none():
-    bench = Bench()
-    await bench.ready()
-    call_id = await bench.ring()
-    bench.end(call_id, codes.END_REJECTED, "callee")
-    await settle()
-    assert bench.seen.names(*ENDS)[-2:] == ["on_recv_command", "on_call_state"]
-    assert bench.seen.names("on_stop_real_play", "on_stop_recv_stream") == []
-    await bench.close()
-
-
-async def test_malformed_or_foreign_endings_change_nothing():
-    bench = Bench()
-    await bench.ready()
-    call_id = await bench.talk()
-    for params in (
-        {},
-        {"call_id": call_id},
-        {"call_id": call_id, "reason": "because", "by": "callee"},
-        {"call_id": call_id, "reason": codes.END_BUSY, "by": "nobody"},
-        {"call_id": 5, "reason": codes.END_BUSY, "by": "callee"},
-    ):
-        answer = bench.push("call.ended", params)
-        await settle()
-        assert answer[0].code == codes.INVALID_ARGUMENT, params
-    answer = bench.end("other", codes.END_BUSY, "callee")
-    await settle()
-    assert answer == [{}] and bench.client.call_state == "talking"
-    await bench.close()
-
-
-# covers: V-43
-async def test_lost_line_stops_the_stream_and_says_no_hang_up():
-    bench = Bench()
-    await bench.ready()
-    await bench.talk()
-    del bench.seen.told[:]
-    bench.relay.unreachable = True
-    bench.relay.cut()
-    await bench.clock.run(4900)
-    assert bench.client.is_busy() == 1  # it may come back
-    await bench.clock.run(200)
-    assert bench.seen.names(*ENDS) == ["on_stop_real_play", "on_call_state"]
-    assert bench.seen.of("on_call_state") == [("idle", codes.END_ABORTED)]
-    assert bench.client.is_busy() == 0
-    await bench.close()
-    assert bench.seen.names("on_stop_real_play") == ["on_stop_real_play"]
-
-
-async def test_call_goes_on_over_a_short_outage():
-    bench = Bench()
-    await bench.ready()
-    call_id = await bench.talk()
-    bench.relay.cut()
-    frame = bytearray(160)
-    await settle()
-    assert not bench.client.send_audio(VISITOR, 0, frame, 0, 160)
-    await bench.clock.run(600)
-    assert bench.client.call_state == "talking"
-    assert bench.client.send_audio(VISITOR, 0, frame, 0, 160)
-    bench.relay.media(rtp_packet(1, 160))
-    await settle()
-    assert len(bench.seen.of("on_recv_stream")) == 1
-    bench.end(call_id, codes.END_HUNG_UP_BY_CALLEE, "callee")
-    await settle()
-    assert bench.client.is_busy() == 0
-    await bench.close()
-
-
-async def test_end_of_a_call_during_an_outage_is_told_afterwards():
-    bench = Bench()
-    await bench.ready()
-    call_id = await bench.talk()
-    bench.relay.cut()
-    bench.end(call_id, codes.END_HUNG_UP_BY_CALLEE, "callee")
-    await bench.clock.run(600)
-    assert bench.seen.of("on_call_state")[-1] == ("idle", codes.END_HUNG_UP_BY_CALLEE)
-    assert bench.seen.of("on_recv_command")[-1][0] == codes.COMMAND_CALL_HANG_UP
-    await bench.close()
-
-
-# covers: V-68
-async def test_restarted_relay_ends_the_call_and_the_next_one_works():
-    bench = Bench()
-    await bench.ready()
-    await bench.talk()
-    del bench.seen.told[:]
-    bench.relay.restart()
-    await bench.clock.run(600)
-    assert bench.seen.names("on_offline", "on_stop_real_play", "on_online") == [
-        "on_offline",
-        "on_stop_real_play",
-        "on_online",
-    ]
-    assert bench.seen.of("on_recv_command") == [] and bench.client.is_busy() == 0
-    bench.push("voip.peer_ready")
-    await settle()
-    await bench.talk()
-    assert bench.client.call_state == "talking"
-    await bench.close()
-
-
-# covers: V-43
-async def test_call_that_the_device_has_forgotten_is_ended():
-    """After a restart as lost: the far end must not believe that somebody here refused it."""
-    bench = Bench()
-    bench.relay.call = {"call_id": "old", "state": "talking"}
-    await bench.ready()
-    assert bench.relay.requests == [("call.hang_up", {"call_id": "old", "lost": True})]
-    assert bench.client.is_busy() == 0
-    answer = bench.push("call.answered", {"call_id": "x", "visitor": 1, "media": media()})
-    await settle()
-    assert answer == [{}] and bench.relay.requests[-1] == ("call.hang_up", {"call_id": "x"})
-    assert bench.seen.names("on_start_real_play") == []
-    await bench.close()
-
-
-async def test_line_lost_while_calling():
-    bench = Bench()
-    await bench.ready()
-    bench.relay.silent.add("voip.call")
-    bench.relay.unreachable = True
-    calling = begin(bench.client.call("user1"))
-    await settle()
-    bench.relay.cut()
-    await bench.clock.run(5100)
-    assert isinstance(await calling, NetworkError) and bench.client.is_busy() == 0
-    assert bench.seen.of("on_call_state")[-1] == ("idle", codes.END_ABORTED)
-    await bench.close()
-
-
 async def test_relay_that_never_answers_a_call():
     bench = Bench()
     await bench.ready()
-    bench.relay.silent.add("voip.call")
-    calling = begin(bench.client.call("user1"))
+    calling = await bench.dial()
     await bench.clock.run(20100)
     assert isinstance(await calling, TimedOut) and bench.client.is_busy() == 0
     await bench.close()
@@ -559,9 +289,7 @@ async def test_answer_that_overtakes_the_ringing():
     """After an outage the relay's push may arrive before its answer is repeated."""
     bench = Bench()
     await bench.ready()
-    bench.relay.silent.add("voip.call")
-    calling = begin(bench.client.call("user1"))
-    await settle()
+    calling = await bench.dial()
     bench.push("call.answered", {"call_id": "c0001", "visitor": 1, "media": media()})
     await settle()
     assert bench.client.call_state == "talking"
@@ -582,55 +310,6 @@ async def test_calls_back_to_back_do_not_mix():
     await settle()
     assert bench.client.call_state == "ringing" and first != second
     await bench.close()
-
-
-async def one_call(bench, frames=3):
-    """A whole call with some frames each way, ended by the far end."""
-    call_id = await bench.talk()
-    frame = bytearray(PAYLOAD)
-    for n in range(frames):
-        bench.client.send_audio(VISITOR, 0, frame, 0, 160)
-        bench.relay.media(rtp_packet(n, n * 160))
-    await settle()
-    bench.end(call_id, codes.END_HUNG_UP_BY_CALLEE, "callee")
-    await settle()
-    assert bench.client.is_busy() == 0
-
-
-def forget(bench):
-    """Empty what the test itself keeps."""
-    del bench.seen.told[:], bench.relay.requests[:], bench.relay.socket.media[:]
-
-
-async def heap_after_calls(bench, count):
-    """Bytes of heap in use when `count` more calls are over; None where Python does not tell."""
-    for _ in range(count):
-        await one_call(bench)
-        forget(bench)
-    await bench.clock.run(1000)
-    gc.collect()
-    return port.heap_used()
-
-
-# covers: V-08
-async def test_a_hundred_calls_in_one_init_without_heap_growth():
-    """The first 100 calls are the warm-up: until the ids have three digits, kept answers grow.
-
-    The collector is conservative: a stale word may hold a few hundred bytes for a while. So the
-    lowest of the last readings counts; one leaked block per call would raise it by 1 kB and more.
-    """
-    bench = Bench()
-    await bench.ready()
-    heap = [None] * 10
-    with collecting_little():
-        for n in range(10):
-            heap[n] = await heap_after_calls(bench, 21)
-    warm, readings = heap[4:6], heap[6:]
-    assert bench.calls == 210 and bench.client.level == "voip" and bench.relay.attempts == 1
-    await bench.close()
-    if warm[0] is None:
-        raise SkipTest("this Python does not tell its heap; the calls themselves were made")
-    assert min(readings[-2:]) <= max(warm), (warm, readings)
 
 
 # covers: V-30, V-41

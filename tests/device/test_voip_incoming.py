@@ -1,10 +1,8 @@
 """A phone calls the device: ring, answer, reject, give up, busy, and calls that cross."""
 
-import gc
-
 from voip_bench import PAYLOAD, VISITOR, Bench, begin, media, outcome, rtp_packet
 
-from callboard import codes, port
+from callboard import codes
 from callboard.errors import (
     Busy,
     CallboardError,
@@ -15,7 +13,7 @@ from callboard.errors import (
     TimedOut,
     WrongOrder,
 )
-from support import SkipTest, collecting_little, settle
+from support import settle
 
 ENDS = ("on_recv_command", "on_stop_recv_stream", "on_stop_real_play", "on_call_state")
 STREAMS = ("on_get_av_enc_info", "on_start_real_play", "on_stop_real_play", "on_stop_recv_stream")
@@ -220,9 +218,7 @@ async def test_crossing_calls_the_phones_was_first():
     """Our request is on its way when the phone's call rings here: ours is refused, it rings."""
     bench = Bench()
     await bench.ready()
-    bench.relay.silent.add("voip.call")
-    calling = begin(bench.client.call("user1"))
-    await settle()
+    calling = await bench.dial()
     answer = bench.invite()
     await settle()
     assert answer == [{}] and bench.client.call_state == "incoming"
@@ -239,9 +235,7 @@ async def test_crossing_calls_the_phones_was_first():
 async def test_crossing_calls_the_refusal_comes_first():
     bench = Bench()
     await bench.ready()
-    bench.relay.silent.add("voip.call")
-    calling = begin(bench.client.call("user1"))
-    await settle()
+    calling = await bench.dial()
     bench.relay.peer.respond_error(1, codes.AVT_BUSY, "the one you call is calling you")
     assert isinstance(await calling, Busy) and bench.client.is_busy() == 0
     await bench.be_rung()
@@ -251,9 +245,7 @@ async def test_crossing_calls_the_refusal_comes_first():
 async def test_crossing_calls_after_this_end_had_hung_up():
     bench = Bench()
     await bench.ready()
-    bench.relay.silent.add("voip.call")
-    calling = begin(bench.client.call("user1"))
-    await settle()
+    calling = await bench.dial()
     hanging = begin(bench.client.hang_up())
     await settle()
     await bench.be_rung()
@@ -268,9 +260,7 @@ async def test_crossing_calls_after_this_end_had_hung_up():
 async def test_a_relay_that_makes_both_of_two_crossing_calls_loses_ours():
     bench = Bench()
     await bench.ready()
-    bench.relay.silent.add("voip.call")
-    calling = begin(bench.client.call("user1"))
-    await settle()
+    calling = await bench.dial()
     await bench.be_rung()
     bench.relay.peer.respond(1, {"call_id": "c0001"})
     assert isinstance(await calling, Busy)
@@ -482,39 +472,6 @@ async def test_calls_in_both_directions_one_after_the_other():
         assert bench.client.is_busy() == 0
     assert len(bench.seen.of("on_start_real_play")) == len(bench.seen.of("on_stop_real_play")) == 6
     await bench.close()
-
-
-async def taken_calls(bench, count):
-    """Bytes of heap in use when `count` more calls that came in are over; None: not told."""
-    for n in range(count):
-        call_id = await bench.take("i%04d" % n)
-        bench.relay.media(rtp_packet(n, n * 160))
-        await settle()
-        bench.end(call_id, codes.END_HUNG_UP_BY_CALLER, "caller")
-        await settle()
-        await bench.be_rung()
-        bench.end("i0001", codes.END_CANCELLED, "caller")
-        await settle()
-        del bench.seen.told[:], bench.relay.requests[:], bench.relay.socket.media[:]
-    await bench.clock.run(1000)
-    gc.collect()
-    return port.heap_used()
-
-
-# covers: V-08, V-60
-async def test_a_hundred_calls_that_come_in_without_heap_growth():
-    """As in test_voip_calls: the first ones warm it up, the lowest of the last readings counts."""
-    bench = Bench()
-    await bench.ready()
-    heap = [None] * 8
-    with collecting_little():
-        for n in range(8):
-            heap[n] = await taken_calls(bench, 20)
-    assert bench.client.is_busy() == 0 and bench.relay.attempts == 1
-    await bench.close()
-    if heap[0] is None:
-        raise SkipTest("this Python does not tell its heap; the calls themselves were made")
-    assert min(heap[-2:]) <= max(heap[3:5]), heap
 
 
 async def test_waiting_for_a_state_of_the_call():

@@ -135,6 +135,13 @@ class Bench:
         self.push("voip.peer_ready")
         await settle()
 
+    async def dial(self):
+        """Call; the relay does not say yet which call it is. Returns the task."""
+        self.relay.silent.add("voip.call")
+        calling = begin(self.client.call("user1"))
+        await settle()
+        return calling
+
     async def ring(self):
         """Call; the phone rings. Returns the call's id."""
         await self.client.call("user1")
@@ -180,6 +187,10 @@ class Bench:
 
     def end(self, call_id, reason, by):
         return self.push("call.ended", {"call_id": call_id, "reason": reason, "by": by})
+
+    def forget(self):
+        """Empty what bench and relay keep of a call."""
+        del self.seen.told[:], self.relay.requests[:], self.relay.socket.media[:]
 
     async def close(self):
         """Take everything down."""

@@ -14,7 +14,7 @@ SPARED = (
 
 module("_boot.py", base_path=".")
 module("callboard_firmware.py", base_path=".")
-freeze("$(PORT_DIR)/modules", "rp2.py")
+module("rp2.py", base_path=".")
 include("$(MPY_DIR)/extmod/asyncio")
 module("main.py", base_path="..", opt=3)
 for folder, _, names in os.walk("../callboard"):

@@ -3,3 +3,6 @@
 #include "ports/rp2/mbedtls/mbedtls_config_port.h"
 
 #define MBEDTLS_AES_FEWER_TABLES
+
+/* SHA-1 greets a WebSocket once per connection: a loop (sha1_block.c) for what is 4 KB unrolled. */
+#define MBEDTLS_SHA1_PROCESS_ALT

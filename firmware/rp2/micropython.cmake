@@ -1,6 +1,9 @@
-# User C modules of our own firmware: those of native/, and what only firmware can have.
+# User C modules of our own firmware: those of native/, and what only firmware can have; a part of Mbed TLS.
 include(${CMAKE_CURRENT_LIST_DIR}/../../native/micropython.cmake)
 
 add_library(usermod_callboard_line INTERFACE)
-target_sources(usermod_callboard_line INTERFACE ${CMAKE_CURRENT_LIST_DIR}/callboard_line.c)
+target_sources(usermod_callboard_line INTERFACE
+    ${CMAKE_CURRENT_LIST_DIR}/callboard_line.c
+    ${CMAKE_CURRENT_LIST_DIR}/sha1_block.c
+)
 target_link_libraries(usermod INTERFACE usermod_callboard_line)

@@ -31,7 +31,7 @@ $(FIRMWARE)/board/mpconfigport.h: firmware/rp2/mpconfigport.h $(RP2_SOURCE_STAMP
 
 FIRMWARE_SOURCES := $(wildcard native/*/*.[ch] native/*/micropython.cmake native/*/sources.txt) \
   native/micropython.cmake $(shell find firmware -name '*.py') firmware/rp2/mbedtls_config.h \
-  firmware/rp2/callboard_line.c firmware/rp2/micropython.cmake
+  $(wildcard firmware/rp2/*.c) firmware/rp2/micropython.cmake
 
 # UF2 files are made by MicroPython's own tool, which spares us picotool. There is no C++ in this
 # firmware but one file of the SDK's: without that, and linked by gcc, no C++ library is needed

@@ -117,3 +117,23 @@ uint64_t __udivdi3(uint64_t a, uint64_t b) {
     return quotient;
 }
 #endif
+
+/* GCC 14 knows a byte swap when it sees one, in a function that swaps bytes, too: not in C, then. */
+#ifdef L_bswapsi2
+uint32_t __bswapsi2(uint32_t a) {
+    uint32_t r;
+    __asm__("ssai 8\n\tsrli %0, %1, 16\n\tsrc %0, %0, %1\n\tsrc %0, %0, %0\n\tsrc %0, %1, %0"
+            : "=&r" (r) : "r" (a));
+    return r;
+}
+#endif
+
+#ifdef L_bswapdi2
+uint32_t __bswapsi2(uint32_t a);
+
+uint64_t __bswapdi2(uint64_t a) {
+    words_t v = { .all = a };
+    words_t r = { .half = { .low = __bswapsi2(v.half.high), .high = __bswapsi2(v.half.low) } };
+    return r.all;
+}
+#endif

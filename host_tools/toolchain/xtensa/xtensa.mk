@@ -13,7 +13,8 @@ include $(HERE)/flags.mk
 
 CORE := $(or $(XTENSA_CORE_DIR),build/src/xtensa-core)/target/xtensa/core-de233_fpu
 HEADERS := $(or $(XTENSA_HEADERS_DIR),build/src/xtensa-headers)/include
-FUNCTIONS := udivsi3 umodsi3 divsi3 modsi3 umulsidi3 muldi3 ashldi3 lshrdi3 ashrdi3 udivdi3
+FUNCTIONS := udivsi3 umodsi3 divsi3 modsi3 umulsidi3 muldi3 ashldi3 lshrdi3 ashrdi3 udivdi3 \
+  bswapsi2 bswapdi2
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -28,7 +29,7 @@ $(OUT)/core.so: $(HERE)/core.c $(CORE)/core-isa.h $(HEADERS)/xtensa-dynconfig.h
 	@gcc -O1 -w -shared -fPIC '-DATTRIBUTE_UNUSED=__attribute__((unused))' -I$(HEADERS) -I$(CORE) \
 	  -o $@ $< -xc $(CORE)/xtensa-modules.c.inc
 
-$(OUT)/libruntime.a: $(HERE)/runtime.c $(HERE)/flags.mk $(OUT)/core.so
+$(OUT)/libruntime.a: $(HERE)/runtime.c $(HERE)/flags.mk $(HERE)/xtensa.mk $(OUT)/core.so
 	@rm -f $@
 	@for function in $(FUNCTIONS); do $(XTENSA_CROSS)gcc $(XTENSA_CFLAGS) -Os -fpic -Wall -Wextra -Werror \
 	  -DL_$$function -c $< -o $(OUT)/$$function.o || exit 1; done

@@ -5,5 +5,6 @@ add_library(usermod_callboard_line INTERFACE)
 target_sources(usermod_callboard_line INTERFACE
     ${CMAKE_CURRENT_LIST_DIR}/callboard_line.c
     ${CMAKE_CURRENT_LIST_DIR}/sha1_block.c
+    ${CMAKE_CURRENT_LIST_DIR}/callboard_stack.c
 )
 target_link_libraries(usermod INTERFACE usermod_callboard_line)

@@ -9,6 +9,11 @@ enum { CALLBOARD_FILE_SYSTEM_BYTES = MICROPY_HW_FLASH_STORAGE_BYTES };
 #undef MICROPY_HW_FLASH_STORAGE_BYTES
 #define MICROPY_HW_FLASH_STORAGE_BYTES (CALLBOARD_FILE_SYSTEM_BYTES + 6 * 4096)
 
+/* Variables of functions on a stack, not in the heap (callboard_stack.c). */
+#define MICROPY_ENABLE_PYSTACK (1)
+void callboard_stack_init(void);
+#define MICROPY_PORT_INIT_FUNC callboard_stack_init()
+
 #undef MICROPY_EMIT_THUMB
 #define MICROPY_EMIT_THUMB (0)
 #undef MICROPY_EMIT_INLINE_THUMB

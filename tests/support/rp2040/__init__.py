@@ -6,4 +6,5 @@ serial_port.py the driver for its serial line
 mass_storage.py, drive.py  the driver for its boot ROM's drive, and that drive as a folder
 repl.py        Python's prompt on the serial line, as mpremote uses it
 program.py     all of that as a program of its own, with the serial line as a pty
+profile.py     where a call's time goes, by function
 """

@@ -74,6 +74,11 @@ class GuestTime:
             mock.patch("time.time_ns", self._now_ns),
         ]
 
+    @property
+    def epoch_us(self) -> int:
+        """What time.time() told when the board's clock was 0, in µs."""
+        return self._epoch_ns // 1000
+
     def _now_ns(self) -> int:
         return self._epoch_ns + self._chip.now_us * 1000
 

@@ -7,21 +7,24 @@ board a copy of each frame, and nothing that would wait, as a write to flash doe
 
 from collections.abc import Callable
 
-from support.rp2040.board_sound import FRAMES, HEAD, MAGIC, PLAYED
+from support.rp2040.board_sound import FRAMES, HEAD, MAGIC, NUMBERS, PLAYED
 from support.rp2040.chip import Chip
 
 _SAMPLE = 2
 
 
 class Sound:
-    """`said`: what the microphone takes, 16-bit samples as bytes; `heard` what was played."""
+    """`said`: what the microphone takes, 16-bit samples as bytes; `heard` what was played.
+    `started_us`: when, on the chip's clock, the microphone was started last."""
 
     def __init__(self, chip: Chip, said: bytes, rate: int):
+        self._chip = chip
         self._ram = chip.mcu.sram
         self._said = said
         self._frame = rate // 50 * _SAMPLE
         self._at: int | None = None
-        self._played = 0
+        self._played = self._starts = 0
+        self.started_us = 0
         self.heard = bytearray()
         self.look: Callable[[], None] = self._find
 
@@ -39,7 +42,11 @@ class Sound:
 
     def _serve(self) -> None:
         """Often enough: at least every 20 ms of the board's time."""
-        base = self._at + len(MAGIC) + 2 * HEAD
+        base = self._at + len(MAGIC) + NUMBERS * HEAD
+        starts = self._number(2)
+        if starts != self._starts:
+            self._starts = starts
+            self.started_us = self._chip.now_us
         asked = self._number(0)
         for index in range(asked, asked + FRAMES):
             frame = self._said[index * self._frame : (index + 1) * self._frame]

@@ -52,8 +52,9 @@ KEY_STORE = "sectors"
 
 
 class SpokenCall:
-    """One call. `board_events`, `phone_events`, `lines` (what else the board printed) and `flash`
-    are there for whoever wants more than the report."""
+    """One call. `board_events`, `phone_events`, `lines` (what else the board printed), `flash` and
+    `clock_late_us` (the board's, before it was set right in its events) are there for whoever
+    wants more than the report."""
 
     def __init__(self, folder: Path, plan: Plan, codec: str, rate: int):
         self.files = Files(folder)
@@ -64,6 +65,7 @@ class SpokenCall:
         self.lines: list[str] = []
         self.flash = b""
         self.guest_s = 0.0
+        self.clock_late_us = 0
         self.counts: dict[str, int] = {}
         self._changed: asyncio.Event | None = None
 
@@ -83,6 +85,7 @@ class SpokenCall:
             },
         )
         chip = Chip(board)
+        self.prepare_chip(chip)
         said, _ = soundfile.read(self.files.said("board"), dtype="int16")
         sound = Sound(chip, said.tobytes(), self._rate)
         host = UsbHost(chip)
@@ -94,6 +97,7 @@ class SpokenCall:
         self.flash = chip.power_off()
         heard = np.frombuffer(bytes(sound.heard), dtype=np.int16)
         soundfile.write(self.files.heard("board"), heard, self._rate, subtype="PCM_16")
+        self._set_clock_right(guest.epoch_us + sound.started_us)
         button = self._first(self.board_events, "button")["t_us"]
         before = [("board", event) for event in self.board_events if event["t_us"] < button]
         before += [("board", event) for event in self.board_events if event["event"] == "boot"]
@@ -102,6 +106,19 @@ class SpokenCall:
             for side in (self.board_events, self.phone_events)
         ]
         return results.make(CallEvents(before, *since), self.files, self.plan, {})
+
+    def _set_clock_right(self, microphone_us: int) -> None:
+        """The board has the relay's time as late as the line has brought it: in its events put
+        the chip's, on which its microphone was started at `microphone_us`."""
+        told_us = self._first(self.board_events, "stats")["microphone_started_us"]
+        self.clock_late_us = microphone_us - told_us
+        for event in self.board_events:
+            for name in ("t_us", "microphone_started_us", "speaker_started_us"):
+                if name in event:
+                    event[name] += self.clock_late_us
+
+    def prepare_chip(self, chip: Chip) -> None:
+        """For whoever wants to watch it."""
 
     def _write_speech(self) -> None:
         for who, phrases, rate in (

@@ -137,6 +137,7 @@ class FakeRelay:
         self.attempted_ms = []  # when
         self.session = 0
         self.socket = None
+        self.memory = None  # what the client kept for its connection
         self.peer = None
         self.unseen = 0  # messages of the client to be lost, as on a line that breaks
 
@@ -157,9 +158,10 @@ class FakeRelay:
 
     # connections
 
-    async def connect(self, url, tls=None):
+    async def connect(self, url, tls=None, memory=None):
         """What the link calls."""
         self.attempts += 1
+        self.memory = memory
         self.attempted_ms.append(self.clock.ticks_ms())
         await asyncio.sleep(0)
         if self.unreachable:

@@ -351,6 +351,18 @@ async def test_back_off_doubles_to_half_a_minute():
     await owner.link.stop()
 
 
+async def test_every_connection_gets_the_memory_of_the_first():
+    clock, relay, owner = await online()
+    memory = relay.memory
+    assert isinstance(memory, list)
+    for _ in range(2):
+        attempts = relay.attempts
+        relay.cut()
+        await clock.run(2000)
+        assert relay.attempts == attempts + 1 and relay.memory is memory
+    await owner.link.stop()
+
+
 async def test_jitter_spreads_the_attempts():
     for byte, gap in ((0, 375), (255, 625)):
         clock = FakeClock()

@@ -62,13 +62,16 @@ async def connect(
     clock=port.CLOCK,
     random=port.random_bytes,
     dial=None,
+    memory=None,
 ):
     """An open WebSocket to a ws:// or wss:// URL.
 
     `protocol` is the subprotocol that the server must choose (None: none); `max_text` and
     `max_binary` the longest messages in bytes, in both directions; `random(n)` gives strong random
-    bytes; `dial` as of net.stream.connect(). Raises InvalidArgument, TimedOut, TLSError,
-    UpgradeRefused, NetworkError, ProtocolError.
+    bytes; `dial` as of net.stream.connect(). `memory`: a list of the caller's that keeps the
+    one large piece of memory (`max_text` and some) for its next WebSocket, once this one is
+    closed: a heap in use may have no such piece any more. Raises InvalidArgument, TimedOut,
+    TLSError, UpgradeRefused, NetworkError, ProtocolError.
     """
     target = urls.parse(url, ("ws", "wss"))
     if target.secure and tls is None:
@@ -79,7 +82,7 @@ async def connect(
             target,
             tls if target.secure else None,
             (protocol, headers, timeout_ms),
-            Parser(max_text, max_binary),
+            Parser(max_text, max_binary, memory=memory),
             (max_text, max_binary),
             clock,
             random,
@@ -378,7 +381,7 @@ class WebSocket:
     async def _linger(self):
         """Leave the end of TCP to the server (§7.1.1): to close with unread bytes in the buffer
         would reset the connection and lose our close frame."""
-        view = memoryview(self._parser.buffer)
+        view = memoryview(self._control)  # the parser's may be the next WebSocket's by now
         try:
             await run_with_timeout(_CLOSE_MS, self._discard(view), "closing")
         except NetworkError:

@@ -51,12 +51,20 @@ class WebSocketError(ProtocolError):
 
 
 class Parser:
-    """`max_text`, `max_binary`: longest messages in bytes; `masked`: the peer is a client."""
+    """`max_text`, `max_binary`: longest messages in bytes; `masked`: the peer is a client;
+    `memory`: a list that keeps the buffer for the next one, which takes it from there.
+    """
 
-    def __init__(self, max_text, max_binary, masked=False):
+    def __init__(self, max_text, max_binary, masked=False, memory=None):
         self._max = (max(max_text, max_binary), max_text, max_binary)
         self._masked = masked
-        self.buffer = bytearray(max(self._max[0], http_parser.READ_SIZE) + _SLACK)
+        size = max(self._max[0], http_parser.READ_SIZE) + _SLACK
+        if memory and len(memory[0]) == size:
+            self.buffer = memory[0]
+        else:
+            self.buffer = bytearray(size)
+            if memory is not None:
+                memory[:] = (self.buffer,)
         self._view = memoryview(self.buffer)
         self._info = array("i", [0] * 5)  # fin, opcode, masked, payload length, offset of the mask
         self._start = 0  # of what was not looked at yet

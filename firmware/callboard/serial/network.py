@@ -106,12 +106,12 @@ class SerialNetwork:
             log.warn("no network of its own: run `callboard bridge` on the host")
         await self.bridge.wait_open()
 
-    async def connect(self, url, tls=None):
+    async def connect(self, url, **options):
         """As net.websocket.connect(), once there is a bridge."""
         from ..net import websocket
 
         await self.bridge.wait_open()
-        return await websocket.connect(url, tls=tls, clock=self._clock, dial=self._dial)
+        return await websocket.connect(url, clock=self._clock, dial=self._dial, **options)
 
     async def post(self, url, **options):
         """As net.http.post(), once there is a bridge."""

@@ -41,8 +41,8 @@ class Link:
     `on_offline(status, error)` when an online connection is gone: codes.OFFLINE_*, and why;
     `on_lost()` when a session is over, before on_online of the next one;
     `on_media(buf, off, n, arrival_ms)` for each binary message, valid only during the call.
-    `connect(url, tls=)` opens a WebSocket (default net.websocket.connect); `random(n)` as
-    port.random_bytes;
+    `connect(url, tls=, memory=)` opens a WebSocket (default net.websocket.connect); `random(n)`
+    as port.random_bytes;
     `transport`: a MediaTransport;
     `set_time(epoch_ms)` is told the relay's time; `report(what, error)` hears of what went wrong
     and was mended.
@@ -76,6 +76,7 @@ class Link:
         self.on_lost = on_lost or _nothing
         self.on_media = on_media or _nothing
         self._connect = connect or _websocket_connect
+        self._memory = []  # what a connection needs in one piece, kept for the next one
         self._set_time = set_time or _nothing
         self.report = report or _nothing
         random = random or port.random_bytes
@@ -191,9 +192,9 @@ class Link:
 
     async def _one_connection(self):
         """Run one connection to its end. Returns the CallboardError that ended it."""
-        gc.collect()  # a connection needs one large piece of memory, for its messages
+        gc.collect()  # a connection needs memory in large pieces
         try:
-            socket = await self._connect(self._url, tls=self._tls)
+            socket = await self._connect(self._url, tls=self._tls, memory=self._memory)
         except (CallboardError, MemoryError) as error:
             if isinstance(error, MemoryError):  # the next attempt may find some
                 error = NetworkError("no memory for a connection: %s" % error)
@@ -352,7 +353,7 @@ class _Waiter:
         self.event.set()
 
 
-async def _websocket_connect(url, tls=None):
+async def _websocket_connect(url, **options):
     from ..net import websocket
 
-    return await websocket.connect(url, tls=tls)
+    return await websocket.connect(url, **options)

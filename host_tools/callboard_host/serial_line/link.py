@@ -38,16 +38,22 @@ class Port(Protocol):
 
 
 class SerialLink(framing.Handler):
-    """One end of a line. `on_line(bytes, cut)` gets every line the board prints.
+    """One end of a line. `on_line(bytes, cut)` gets every line the board prints; `clock` tells
+    when a chunk is sent again.
 
     Not for several threads. Use it as a context manager, or close() it.
     """
 
-    def __init__(self, port: Port, on_line: Callable[[bytes, bool], None] | None = None):
+    def __init__(
+        self,
+        port: Port,
+        on_line: Callable[[bytes, bool], None] | None = None,
+        clock: Any = device_port.CLOCK,
+    ):
         self._port = port
         self._on_line = on_line
         self.decoder = framing.Decoder(self, LINE_MAX, salvage=True)
-        self._channel = Channel(HOST, device_port.CLOCK, port.write, self._received, self._lost)
+        self._channel = Channel(HOST, clock, port.write, self._received, self._lost)
         self._answers: dict[int, dict[str, Any]] = {}
         self._last_lines: deque[bytes] = deque(maxlen=3)
         self._next_id = 0

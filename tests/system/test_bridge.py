@@ -44,7 +44,7 @@ async def test_a_board_without_a_network_registers_and_calls(tmp_path, python, b
                 await bridged.wait_event("audio_first")
                 assert (await bridged.wait_event("ended"))["reason"] == "hung_up_by_callee"
                 counts = bridged.bridge.counts
-                assert counts.streams == 2 and counts.bytes_to_board > 1000
+                assert counts.streams == 3 and counts.bytes_to_board > 1000
                 assert counts.media_to_relay > 0 < counts.media_to_board
                 assert counts.frames_damaged == counts.media_dropped == 0
 

@@ -133,7 +133,7 @@ def utterances(reference: Samples, part: slice) -> list[slice]:
         return [part]
     level = _levels(reference, starts, inner)
     active = starts[level > _quiet(level)]
-    pauses = np.flatnonzero(np.diff(active) > round(_PAUSE_S * RATE))
+    pauses = np.flatnonzero(np.diff(active) > round(_PAUSE_S * RATE)).tolist()
     cuts = [int(active[i] + active[i + 1] + inner) // 2 for i in pauses]
     edges = [part.start, *cuts, part.stop]
     return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
@@ -228,7 +228,7 @@ def _local_delays(positions: np.ndarray, track: list[tuple[int, int]]) -> list[n
     own = delay[np.searchsorted((at[:-1] + at[1:]) / 2, positions)]
     result = [own]
     reach = round(_BLOCK_S * RATE)
-    for left in np.flatnonzero(np.abs(np.diff(delay)) > _JUMP_S * RATE):
+    for left in np.flatnonzero(np.abs(np.diff(delay)) > _JUMP_S * RATE).tolist():
         around = (positions > at[left] - reach) & (positions < at[left + 1] + reach)
         result += [np.where(around, side, own) for side in delay[left : left + 2]]
     return result

@@ -70,6 +70,36 @@ def test_time_never_runs_backwards_unless_the_relay_says_so():
     assert time.now_ms() == 1763630000000
 
 
+# covers: V-26
+def test_a_minute_of_reconnecting_is_a_minute_that_never_runs_backwards():
+    """The relay's word takes from 5 ms to 1.5 s: time waits, but is never far off."""
+
+    class Clock:
+        now = 1000
+
+        def epoch_ms(self):
+            return self.now
+
+    start_ms = 1763640000000
+    clock = Clock()
+    time = NetworkTime(clock)
+    last_ms = 0
+    for tick in range(600):  # every 100 ms
+        clock.now = 1000 + 100 * tick
+        if tick % 7 == 0:
+            late_ms = (5, 1500, 300, 900, 40)[tick % 5]
+            if tick % 35 == 0:
+                clock.now += 3600000  # and somebody sets the board's clock
+                time.learn(start_ms + 100 * tick - late_ms)
+                clock.now -= 3600000
+            time.learn(start_ms + 100 * tick - late_ms)
+        now_ms = time.now_ms()
+        assert now_ms >= last_ms, tick
+        assert abs(now_ms - start_ms - 100 * tick) <= 2000, tick
+        last_ms = now_ms
+    assert last_ms > start_ms + 57000
+
+
 # covers: V-23, V-24, V-25, V-26, V-27
 async def test_without_presence_there_is_no_online_and_no_offline():
     """FEATURE_DM_CONFIG_USE_MQTT off: these two callbacks are inactive, all else goes on."""

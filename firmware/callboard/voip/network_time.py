@@ -1,5 +1,7 @@
 """The relay's time, for who sets clocks by it (000 §3: iv_sys_get_time)."""
 
+JITTER_MS = 2000  # less than this behind, and the relay's word came late: no reason to go back
+
 
 class NetworkTime:
     """Milliseconds since 1970; `clock` as port.CLOCK.
@@ -16,8 +18,9 @@ class NetworkTime:
 
     def learn(self, time_ms):
         """The relay says that it is `time_ms` now."""
+        if not self.known or self.now_ms() - time_ms >= JITTER_MS:
+            self._last_ms = 0
         self._offset_ms = time_ms - self._clock.epoch_ms()
-        self._last_ms = 0
         self.known = True
 
     def now_ms(self):

@@ -67,16 +67,17 @@ class World:
         await client.connect()
         return client
 
-    async def phone(self, name="Ada", devices=("SN0001",), **hello):
+    async def phone(self, name="Ada", devices=("SN0001",), source=None, **hello):
         """A user who is online and has authorised these devices; the client has `.open_id`.
 
-        `hello`: members of its hello.
+        `source`: the address it comes from; `hello`: members of its hello.
         """
         identity, open_id = await self.invite(name)
         for sn in devices:
             await self.admin.authorise(open_id, MODEL, sn)
         client = self.client("user", identity)
         client.open_id = open_id
+        client.source = source
         await client.connect(**hello)
         return client
 

@@ -30,6 +30,7 @@ class SignallingClient:
         """`identity`: the members of hello beyond the common ones; of a device, `key` too."""
         self.url = url.replace("http", "ws", 1)
         self.role = role
+        self.source = None  # the address to come from
         self.identity = dict(identity)
         self.tls = ssl.create_default_context(cafile=str(ca_path)) if ca_path else None
         self.socket = None
@@ -52,6 +53,7 @@ class SignallingClient:
             ping_interval=None,
             compression=None,
             max_size=20_000,
+            **({"local_addr": (self.source, 0)} if self.source else {}),
         )
 
     async def open(self):

@@ -1,7 +1,8 @@
 """A device that does what it is told over TCP: JSON lines in, one JSON line out for each.
 
 Options: port (of the test), url, flash (path), model, sn, app, flavour; ca: path of the relay's;
-sound: true for a microphone and a speaker that run by themselves.
+sound: true for a microphone and a speaker that run by themselves; camera: true for an application
+that gives pictures; file: hex, what it offers as log.txt.
 In: {"do": name, ...arguments}; out: {"result": …} or {"code", "message", "kind"}.
 """
 
@@ -11,6 +12,7 @@ import json
 import os
 import sys
 import time
+from binascii import unhexlify
 
 from callboard import codes, keystore
 from callboard.errors import CallboardError
@@ -64,7 +66,22 @@ class Device:
         self.told.append(["state", state, reason])
 
     def on_start_real_play(self, visitor, channel, video_res_type, args):
-        self.told.append(["play", visitor])
+        self.told.append(["play", visitor, channel, video_res_type, dict(args)])
+
+    def on_get_av_enc_info(self, visitor, channel, video_res_type, info, args):
+        self.told.append(["info", visitor, dict(args)])
+        info["fps"] = 15
+
+    def on_get_peer_outer_net(self, visitor, channel, address):
+        self.told.append(["outer net", visitor, address])
+
+    def on_download_file(self, status, visitor, channel, args):
+        self.told.append(["file", status, visitor, args["offset"]])
+        if status == codes.DOWNLOAD_REQUEST and args["name"] == "log.txt":
+            args["size"] = len(self.options["file"]) // 2
+        elif status == codes.DOWNLOAD_CHUNK:
+            at, n = 2 * args["offset"], args["n"]
+            args["buf"][:n] = unhexlify(self.options["file"][at : at + 2 * n])
 
     def on_stop_real_play(self, visitor, channel, video_res_type):
         self.told.append(["stop play", visitor])
@@ -92,7 +109,7 @@ class Device:
         if options.get("sound"):
             client.init_av(self, NullMicrophone(16000, CLOCK), NullSpeaker(16000, CLOCK))
         else:
-            client.init_av(self, codecs=("pcmu",))
+            client.init_av(self, codecs=("pcmu",), camera=options.get("camera"))
         names = options["model"], options["sn"], options["app"]
         self.flash = FileFlash(options["flash"], volatile=False)
         await client.init_voip(options["flavour"], keystore.open(self.flash), *names)
@@ -138,6 +155,18 @@ class Device:
         """Send so many frames of PCMU; how many left."""
         frame = bytearray(160)
         return sum([self.client.send_audio(visitor, 0, frame, 0, 160) for _ in range(count)])
+
+    async def do_show(self, visitor, pictures):
+        """Send pictures, in hex; how many were begun."""
+        begun = 0
+        for number, text in enumerate(pictures):
+            picture = unhexlify(text)
+            begun += self.client.send_video(visitor, 0, picture, 0, len(picture), 66 * number)
+            await asyncio.sleep(0.1)
+        return begun
+
+    async def do_finish(self, visitor, res_type=0):
+        self.client.finish_stream(visitor, 0, res_type)
 
     def on_call_stats(self, stats):
         self.sound_stall_us = max(self.sound_stall_us, stats.get("longest_stall_us", 0))

@@ -8,7 +8,7 @@ Without a complete configuration it waits to be provisioned (PROTOCOL.md §9) an
 
 import asyncio
 
-from . import __version__, codes, indicator, native, platform, port
+from . import __version__, codes, indicator, native, platform, port, port_console
 from .button import Button
 from .calling import Calling
 from .chores import Chores
@@ -42,9 +42,9 @@ _EVENT_OF_STATE = {
 def run(board):
     """Run until the platform says quit. Returns the exit status: 1 when it could not start, None
     after Ctrl-C, which is for Python's prompt; a board waits for that one before it starts."""
-    port.own_ctrl_c(True)
-    if interrupted_within(getattr(board, "WINDOW_MS", port.WINDOW_MS)):
-        port.own_ctrl_c(False)
+    port_console.own_ctrl_c(True)
+    if interrupted_within(getattr(board, "WINDOW_MS", port_console.WINDOW_MS)):
+        port_console.own_ctrl_c(False)
         return None
     port.collect_every(BOOT_COLLECT)
     try:

@@ -1,4 +1,4 @@
-"""The third of port.py that is about TLS over what is no socket: the bridge's byte streams.
+"""The part of port.py that is about TLS over what is no socket: the bridge's byte streams.
 
     socket = TlsPipe(pipe, context, server_hostname)
     await socket.start()

@@ -1,4 +1,4 @@
-"""The half of port.py that is about TCP and TLS: non-blocking sockets, alike on both Pythons.
+"""The part of port.py that is about TCP and TLS: non-blocking sockets, alike on both Pythons.
 
 A socket here is polled or waited for; it keeps no data of its own. net/stream.py adds the rest.
 """

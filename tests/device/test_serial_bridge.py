@@ -5,7 +5,7 @@ import random
 
 from console_rig import Rig as ConsoleRig
 
-from callboard import port
+from callboard import port_console
 from callboard.errors import CallboardError, NetworkError, TimedOut
 from callboard.serial import bridge as bridges
 from callboard.serial import budget, framing
@@ -410,7 +410,7 @@ async def test_the_end_of_the_input_ends_it_in_a_call_too():
 
 def test_the_real_line_is_polled_without_allocation():
     require_heap_lock()
-    stdout, stdin = port.Stdout(), port._PolledStdin()
+    stdout, stdin = port_console.Stdout(), port_console._PolledStdin()
     buf, lock = bytearray(16), heap_locked()
     n = 0
     with lock:

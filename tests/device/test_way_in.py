@@ -1,18 +1,18 @@
 """Ctrl-C in the first moments: typed it leads to the prompt, inside frames it does not."""
 
-from callboard import port
+from callboard import port_console
 from callboard.serial import framing, way_in
 
 
 def tried(data, ms=50):
     """Whether these bytes, typed at once, lead to the prompt."""
     waiting = list(data)
-    real = port.typed_byte
-    port.typed_byte = lambda _ms: bytes((waiting.pop(0),)) if waiting else None
+    real = port_console.typed_byte
+    port_console.typed_byte = lambda _ms: bytes((waiting.pop(0),)) if waiting else None
     try:
         return way_in.interrupted_within(ms)
     finally:
-        port.typed_byte = real
+        port_console.typed_byte = real
 
 
 def test_ctrl_c_is_a_way_in():
@@ -32,11 +32,11 @@ def test_frames_that_contain_it_are_none():
 
 
 def test_the_end_of_the_input_is_the_end():
-    real, port.typed_byte = port.typed_byte, lambda _ms: b""
+    real, port_console.typed_byte = port_console.typed_byte, lambda _ms: b""
     try:
         assert not way_in.interrupted_within(5000)
     finally:
-        port.typed_byte = real
+        port_console.typed_byte = real
 
 
 def test_without_time_it_does_not_look():

@@ -7,7 +7,7 @@ scan(), log_ring(), reset_cause(), watchdog(), open_store(), and may take sound 
 import asyncio
 import json
 
-from .. import __version__, port
+from .. import __version__, port, port_console
 from ..errors import InvalidArgument
 from ..log import Log
 from ..serial.console import Console
@@ -26,7 +26,7 @@ class Common:
         self.name = name
         self.settings = settings
         self.clock = clock
-        stdout = port.Stdout()
+        stdout = port_console.Stdout()
         self.outlet = Outlet(stdout.write, stdout.ready, clock, write_part=stdout.write_part)
         self.log = Log(self.outlet.line, clock)
         self.network = None
@@ -74,7 +74,7 @@ class Common:
         log = self.log.module("console")
         bridge = self.network.bridge if self.network else None
         console = Console(commands, self.outlet, self.clock, log, info, take, bridge)
-        if await console.run(*await port.stdin_functions()):
+        if await console.run(*await port_console.stdin_functions()):
             on_quit(prompt=True)
         else:
             on_quit()

@@ -12,7 +12,7 @@ a task that the application waits for when it hangs up.)
 import asyncio
 import json
 
-from .. import codes, port
+from .. import codes, port, port_console
 from ..core.queue import BoundedQueue
 from ..errors import CallboardError
 from . import framing, typed
@@ -66,7 +66,7 @@ class Console(framing.Handler):
         buf = bytearray(READ_MAX)
         worker = asyncio.create_task(self._work())
         ticker = asyncio.create_task(self._tick())
-        port.own_ctrl_c(True)
+        port_console.own_ctrl_c(True)
         try:
             while not self._ended:
                 if take is not None and self._bridge is not None and self._outlet.gentle:
@@ -82,7 +82,7 @@ class Console(framing.Handler):
                 if len(self._jobs) >= JOBS_MAX // 4:
                     await self._catch_up()
         finally:
-            port.own_ctrl_c(False)
+            port_console.own_ctrl_c(False)
             worker.cancel()
             ticker.cancel()
         return self._interrupted

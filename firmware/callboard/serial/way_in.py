@@ -4,7 +4,7 @@ Frames contain that byte, too; those of a bridge or a tool that is there already
 are lost.
 """
 
-from .. import port
+from .. import port_console
 from ..port import ticks_add, ticks_diff, ticks_ms
 from . import framing
 
@@ -25,7 +25,7 @@ def interrupted_within(ms):
     end = ticks_add(ticks_ms(), ms)
     while not watch.interrupted:
         left = ticks_diff(end, ticks_ms())
-        byte = port.typed_byte(left) if left > 0 else None
+        byte = port_console.typed_byte(left) if left > 0 else None
         if not byte:  # time is up, or the input has ended
             break
         decoder.feed(byte, 1, ticks_ms())

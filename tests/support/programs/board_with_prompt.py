@@ -10,14 +10,14 @@ import sys
 import board
 import faults
 
-from callboard import app, port
+from callboard import app, port_console
 
 faults.install(app.App)
 status = app.run(board)
 if status is not None:
     sys.exit(status)
 
-stdin, stdout = sys.stdin.buffer, port.Stdout()
+stdin, stdout = sys.stdin.buffer, port_console.Stdout()
 
 
 def say(data):

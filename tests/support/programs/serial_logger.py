@@ -3,13 +3,13 @@
 import asyncio
 import sys
 
-from callboard import port
+from callboard import port, port_console
 from callboard.log import Log
 from callboard.serial.outlet import Outlet
 
 
 async def main(lines):
-    stdout = port.Stdout()
+    stdout = port_console.Stdout()
     outlet = Outlet(stdout.write, stdout.ready, port.CLOCK)
     log = Log(outlet.line, port.CLOCK).module("count")
     writer = asyncio.create_task(outlet.run())

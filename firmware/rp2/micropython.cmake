@@ -8,3 +8,6 @@ target_sources(usermod_callboard_line INTERFACE
     ${CMAKE_CURRENT_LIST_DIR}/callboard_stack.c
 )
 target_link_libraries(usermod INTERFACE usermod_callboard_line)
+
+# The collector runs once a second in a call, and all sound waits for it.
+set_source_files_properties(${MICROPY_PY_DIR}/gc.c PROPERTIES COMPILE_OPTIONS "-O2")

@@ -85,9 +85,9 @@ class HeapMeter:
         self._used = used
         self._at_ms = now_ms
 
-    def collected(self):
-        """The collector has just run: count from here."""
-        self._used = heap_used()
+    def collected(self, used):
+        """The collector has just run and left `used` bytes: count from here."""
+        self._used = used
         self._at_ms = self._clock.ticks_ms()
 
     def bytes_per_s(self):
@@ -110,15 +110,19 @@ class KeptMeter:
         self._looks = 0
 
     def look(self):
-        """Collect garbage, then look. Call it about once a second, outside the frame path."""
+        """Collect garbage, then look. Call it about once a second, outside the frame path.
+
+        Returns the bytes in use, None on CPython.
+        """
+        if not hasattr(gc, "mem_alloc"):
+            return None
         gc.collect()
         used = heap_used()
-        if used is None:
-            return
         if self._looks < LOOKS:
             self._first[self._looks] = used
         self._last[self._looks % LOOKS] = used
         self._looks += 1
+        return used
 
     def growth(self):
         """Bytes, negative when less is kept; None on CPython, and before LOOKS + 1 looks."""

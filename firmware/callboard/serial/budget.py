@@ -37,6 +37,5 @@ def refusal(rate, codecs):
     return (
         "the serial line is too slow for this call: of %d bytes/s it has %d for audio each way, "
         "which needs (%s): use a faster line (--baud at the bridge and at the board; --usb for a "
-        "line that is USB all the way), or Opus"
-        % (rate, spare(rate), wanted)
+        "line that is USB all the way), or Opus" % (rate, spare(rate), wanted)
     )

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from callboard import codes
+from callboard.errors import RemoteError
 from callboard_host.relay.rooms import Limits
 from support.covers import covers
 from support.pythons import PYTHONS
@@ -17,6 +18,7 @@ from .conftest import APP, MODEL
 SN = "SN0001"
 DEVICE = {"model_id": MODEL, "sn": SN}
 NEAR_MS = 2_000
+ROOM = "Flur, äußere Tür"
 
 
 @pytest.fixture
@@ -201,3 +203,22 @@ async def test_the_relays_time_services_and_end(world, device):
     await device.do("stop")
     assert (await device.do("told"))[-1] == ["offline", codes.OFFLINE_NORMAL]
     await device.do("start")
+
+
+@covers("V-03")
+async def test_properties_travel_both_ways_and_what_is_refused_is_not_kept(world, device):
+    """Also in a call."""
+    await device.do("report", properties={"volume": 7, "room": ROOM, "on": True})
+    await device.do("report", properties={"on": None, "count": -3})
+    kept = {"volume": 7, "room": ROOM, "count": -3}
+    assert await world.admin.properties(MODEL, SN) == kept
+    phone = await world.phone()
+    call_id, _ = await talk(phone, device)
+    await world.admin.set_properties(MODEL, SN, {"volume": 3})
+    await device.told("set", {"volume": 3})
+    with pytest.raises(RemoteError, match="volume must be 0 to 10") as refused:
+        await world.admin.set_properties(MODEL, SN, {"volume": 11})
+    assert refused.value.code == codes.INVALID_ARGUMENT
+    assert await device.refused("report", properties={"half": 0.5}) == codes.INVALID_ARGUMENT
+    assert await world.admin.properties(MODEL, SN) == kept | {"volume": 3}
+    await phone.request("call.hang_up", call_id=call_id)

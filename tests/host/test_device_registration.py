@@ -106,6 +106,39 @@ async def test_the_key_is_in_eight_kilobytes_that_a_tool_reads(world, device, tm
     assert json.loads(dumped.stdout)["sizes"] == {"device_key": 32}
 
 
+async def measured(device, sockets=None):
+    """What it holds when it is down; its last connection may take a moment to be gone."""
+    for _ in range(30):
+        held = await device.do("measure")
+        if sockets is None or held["sockets"] <= sockets:
+            break
+    return held
+
+
+@covers("V-02", "V-06")
+async def test_up_and_down_leaves_no_socket_and_no_memory(world, device):
+    """Connected and talking in between; the first rounds are the warm-up."""
+    phone = await world.phone()
+    before = await measured(device)
+    await device.do("start")
+    await device.do("register", ticket=await ticket_of(world))
+    held = []
+    for _ in range(9):
+        await device.told("ready")
+        call_id = await device.do("call", open_id=phone.open_id)
+        await phone.request("call.answer", call_id=call_id, codecs=["pcmu"])
+        await device.told("state", "talking")
+        await device.do("stop")
+        assert (await phone.pushed("call.ended", call_id=call_id))["by"] == "caller"
+        await device.do("told")
+        held.append(await measured(device, before["sockets"]))
+        await device.do("start")
+    assert {each["sockets"] for each in held} == {before["sockets"]}
+    heaps = [each["heap_bytes"] for each in held]
+    if heaps[0] is not None:  # CPython does not tell
+        assert min(heaps[-3:]) <= max(heaps[3:6]), heaps
+
+
 @covers("V-20")
 async def test_a_wiped_device_needs_a_new_ticket(world, device):
     """The old ticket is used up; a new one binds it again, to the users it had."""

@@ -17,7 +17,7 @@ from support.covers import covers
 from support.soak import times
 
 LONG = times(False, True)
-TIMEOUT_S = 3600 if LONG else 600
+TIMEOUT_S = 6 * 3600 if LONG else 600  # of a busy machine
 # Program unit -> histories (seeds), and how many of the ways to cut each operation of a recovery.
 SHORT_FORM = {1: (1, 1), 4: (1, 1), 16: (1, 2), 32: (1, 2), 256: (8, 4)}
 LONG_FORM = {1: (4, 6), 4: (4, 6), 16: (10, 8), 32: (10, 8), 256: (60, 12)}

@@ -15,7 +15,7 @@ import time
 from binascii import unhexlify
 
 from callboard import codes, keystore
-from callboard.errors import CallboardError
+from callboard.errors import CallboardError, InvalidArgument
 from callboard.flash.devices import FileFlash
 from callboard.media.devices import NullMicrophone, NullSpeaker
 from callboard.net.tls import client_context
@@ -65,6 +65,11 @@ class Device:
     def on_call_state(self, state, reason):
         self.told.append(["state", state, reason])
 
+    def on_set(self, properties):
+        if properties.get("volume", 0) > 10:
+            raise InvalidArgument("volume must be 0 to 10")
+        self.told.append(["set", properties])
+
     def on_start_real_play(self, visitor, channel, video_res_type, args):
         self.told.append(["play", visitor, channel, video_res_type, dict(args)])
 
@@ -105,7 +110,7 @@ class Device:
                 ca = file.read()
         tls = client_context(ca=ca) if ca else None
         client.init_system({"relay_url": options["url"], "tls": tls}, self)
-        client.init_data_model()
+        client.init_data_model(self.on_set)
         if options.get("sound"):
             client.init_av(self, NullMicrophone(16000, CLOCK), NullSpeaker(16000, CLOCK))
         else:
@@ -147,6 +152,9 @@ class Device:
 
     async def do_reject(self):
         await self.client.reject()
+
+    async def do_report(self, properties):
+        await self.client.report(properties)
 
     async def do_time(self):
         return self.client.time_ms()

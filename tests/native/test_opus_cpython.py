@@ -1,17 +1,23 @@
 """opus' frame path on CPython: what its own glue refuses, and that it lets go of every buffer."""
 
+import contextlib
+import random
+import subprocess
 import sys
+import sysconfig
 from array import array
 from itertools import product
+from pathlib import Path
 
 import pytest
 
 from callboard_native import opus
 
+NATIVE = Path(__file__).parents[2] / "native"
 RATE, FRAME = 8000, 160
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def calls() -> dict:
     """Good arguments of every function, and what it answers."""
     scratch = bytearray(opus.encoder_scratch(RATE, 1, 5, FRAME))
@@ -80,3 +86,32 @@ def test_buffers_are_free_again(calls):
             for argument in arguments:
                 if isinstance(argument, bytearray):
                     argument.clear()  # BufferError while anybody holds it
+
+
+def test_random_arguments(calls):
+    """Nothing but the documented exceptions, and no buffer is kept."""
+    choose = random.Random(1)
+    numbers = [0, 1, FRAME, 1275, -1, *NO_NUMBER, *NO_INT32]
+    for _ in range(20000):
+        function, good = choose.choice(list(calls.items()))
+        arguments = list(good)
+        for index in choose.choices(range(len(good)), k=choose.randrange(4)):
+            pool = numbers if isinstance(good[index], int) else [*NO_BUFFER, *good]
+            arguments[index] = choose.choice(pool)
+        packet = calls[opus.decode][2]
+        packet[choose.randrange(40)] = choose.randrange(256)
+        with contextlib.suppress(TypeError, ValueError):
+            assert 0 <= function(*arguments) <= opus.MAX_PACKET
+    for state in (calls[opus.encode][0], calls[opus.decode][0]):
+        state.append(0)  # BufferError while anybody holds it
+        del state[-1]
+
+
+def test_no_warnings(tmp_path):
+    strict = "-O2 -Wall -Wextra -Wconversion -Wshadow -Wpedantic -Wcast-align -Werror"
+    include = f"-isystem{sysconfig.get_paths()['include']}"
+    source = NATIVE / "opus" / "cpython.c"
+    subprocess.run(
+        ["gcc", "-std=gnu99", *strict.split(), include, "-c", source, "-o", tmp_path / "o"],
+        check=True,
+    )

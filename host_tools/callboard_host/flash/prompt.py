@@ -49,6 +49,14 @@ except ImportError:
     except OSError:
         print('none')
 """
+# Whoever opens the port next may send a byte that is Ctrl-C, and would keep it here.
+_LEAVE = """
+import machine, micropython, time
+micropython.kbd_intr(-1)
+print('leaving')
+time.sleep_ms(200)
+machine.{}()
+"""
 _LIMIT_S = 20
 
 
@@ -93,9 +101,8 @@ class Prompt:
     def _leave(self, how: str) -> None:
         """The port may go before it has confirmed anything: what follows shows whether it did."""
         with contextlib.suppress(Exception):
-            self._transport.exec_raw_no_follow(
-                f"import machine, time\ntime.sleep_ms(200)\nmachine.{how}()"
-            )
+            self._transport.exec_raw_no_follow(_LEAVE.format(how))
+            self._transport.read_until(1, b"leaving", timeout_overall=_LIMIT_S)
 
     def _run(self, code: str) -> str:
         return self._transport.exec(code).decode("utf-8", "replace").replace("\r\n", "\n").strip()

@@ -49,7 +49,7 @@ ifneq ($(words $(filter 64 32,$(BITS))),1)
 $(error BITS=$(BITS): say BITS=64 or BITS=32)
 endif
 
-.PHONY: help setup venv micropython firmware natmods natmods-host native speech room call bench-call bench-bridge bench-codec bench-flash bench-keystore fuzz \
+.PHONY: help setup venv micropython firmware stock-firmware natmods natmods-host native speech room call bench-call bench-bridge bench-codec bench-flash bench-keystore fuzz \
   test test-quick test-rp2040 soak spec-coverage lint typecheck clean distclean
 
 help: ## list the targets
@@ -107,6 +107,8 @@ include host_tools/toolchain/firmware.mk
 micropython: build/bin/mpy-cross build/bin/micropython64 build/bin/micropython32 ## the two MicroPython unix builds
 
 firmware: $(FIRMWARE)/firmware.uf2 ## our own firmware for a board of MicroPython's rp2 port: BOARD=RPI_PICO
+
+stock-firmware: $(STOCK_FIRMWARE)/firmware.uf2 ## MicroPython's own firmware for it, which tests upgrade to
 
 speech: $(STAMPS)/speech
 $(STAMPS)/speech: host_tools/toolchain/fetch_speech.sh | $(STAMPS)/packages
@@ -193,10 +195,10 @@ bench-keystore: $(STAMPS)/venv-test $(STAMPS)/packages-arm ## the key store besi
 
 PYTEST := $(BIN)/python -m pytest
 
-test-rp2040: setup firmware ## our firmware on an emulated RP2040: flash, boot, device tests, power cuts, a call
+test-rp2040: setup firmware stock-firmware ## our firmware on an emulated RP2040: flash, boot, device tests, power cuts, a call
 	@$(PYTEST) -m rp2040 $(ARGS)
 
-test: setup cpus firmware $(STAMPS)/packages-peers $(STAMPS)/packages-fuzz $(STAMPS)/improv ## everything CI runs: lint, types, all tests, coverage of the specification
+test: setup cpus firmware stock-firmware $(STAMPS)/packages-peers $(STAMPS)/packages-fuzz $(STAMPS)/improv ## everything CI runs: lint, types, all tests, coverage of the specification
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(PYTEST) --spec-coverage $(ARGS)
@@ -204,7 +206,7 @@ test: setup cpus firmware $(STAMPS)/packages-peers $(STAMPS)/packages-fuzz $(STA
 test-quick: setup ## unit tests only: no whole programs, nothing slow
 	@$(PYTEST) -m "not system and not slow" $(ARGS)
 
-soak: setup cpus firmware ## the long forms of the tests that have one; takes hours
+soak: setup cpus firmware stock-firmware ## the long forms of the tests that have one; takes hours
 	@CALLBOARD_SOAK=1 $(PYTEST) -m soak $(ARGS)
 
 # Goes on where the last run ended: what it found is kept in build/fuzz/. FUZZ_SECONDS=3600 for an hour.
@@ -222,7 +224,7 @@ typecheck: $(STAMPS)/venv-test ## mypy on the host tools
 
 clean: ## remove what was built here, keep what was fetched
 	rm -rf build/call build/natmods build/micropython build/bin build/lib* build/temp* build/bdist* \
-	  build/cpus build/xtensa $(STAMPS)/xtensa build/cache .mpy_ld_cache build/*.json build/*.log $(STAMPS)/native native/host/callboard_native/*.so
+	  build/cpus build/firmware build/xtensa $(STAMPS)/xtensa build/cache .mpy_ld_cache build/*.json build/*.log $(STAMPS)/native native/host/callboard_native/*.so
 
 distclean: ## remove build/ altogether
 	rm -rf build .mpy_ld_cache native/host/callboard_native/*.so

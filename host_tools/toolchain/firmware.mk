@@ -2,6 +2,7 @@
 # modules linked in. Included by the top Makefile.
 #
 #   build/firmware/<BOARD>/firmware.uf2, .bin, .elf
+#   build/firmware/stock/<BOARD>/firmware.uf2      MicroPython as it is, to upgrade from and to
 #
 # BOARD is a folder of MicroPython's ports/rp2/boards. Boards with a radio need sources that Debian
 # does not have (cyw43-driver, lwip, btstack): MICROPYTHON_DIR, a clone with its submodules.
@@ -33,9 +34,14 @@ FIRMWARE_SOURCES := $(wildcard native/*/*.[ch] native/*/micropython.cmake native
   native/micropython.cmake $(shell find firmware -name '*.py') firmware/rp2/mbedtls_config.h \
   $(wildcard firmware/rp2/*.c) firmware/rp2/micropython.cmake
 
-# UF2 files are made by MicroPython's own tool, which spares us picotool. There is no C++ in this
-# firmware but one file of the SDK's: without that, and linked by gcc, no C++ library is needed
-# (Debian's has 1.5 GB). Nothing prints floats in C.
+# UF2 files are made by MicroPython's own tool, which spares us picotool. There is no C++ in these
+# firmwares but one file of the SDK's: without that, and linked by gcc, no C++ library is needed
+# (Debian's has 1.5 GB).
+TO_UF2 = $(HOST_PYTHON) $(MICROPYTHON_SRC)/tools/uf2conv.py -f 0xe48bff56 -b 0x10000000 -c -o $(2) $(1)
+RP2_CMAKE = -DPICO_SDK_PATH_OVERRIDE=$(PICO_SDK_SRC) -DPICO_CLIB=newlib -DPICO_NO_PICOTOOL=1 \
+  -DCMAKE_CXX_COMPILER=$$(command -v arm-none-eabi-gcc) -DCMAKE_CXX_STANDARD_LIBRARIES=-lm
+
+# Nothing prints floats in C.
 $(FIRMWARE)/firmware.uf2: $(FIRMWARE)/board/mpconfigport.h $(FIRMWARE_SOURCES) \
   build/micropython/mpy-cross/mpy-cross
 	@echo "building the firmware for $(BOARD) (about a minute) ..."
@@ -45,15 +51,27 @@ $(FIRMWARE)/firmware.uf2: $(FIRMWARE)/board/mpconfigport.h $(FIRMWARE_SOURCES) \
 	  -DMICROPY_FROZEN_MANIFEST=$(abspath firmware/rp2/manifest.py) \
 	  -DMBEDTLS_CONFIG_FILE=$(abspath firmware/rp2/mbedtls_config.h) \
 	  -DUSER_C_MODULES=$(abspath firmware/rp2/micropython.cmake) \
-	  -DPICO_SDK_PATH_OVERRIDE=$(PICO_SDK_SRC) -DPICO_CLIB=newlib -DPICO_NO_PICOTOOL=1 \
-	  -DCMAKE_C_FLAGS_MINSIZEREL="-Oz -DNDEBUG" \
-	  -DCMAKE_CXX_COMPILER=$$(command -v arm-none-eabi-gcc) -DCMAKE_CXX_STANDARD_LIBRARIES=-lm \
+	  -DCMAKE_C_FLAGS_MINSIZEREL="-Oz -DNDEBUG" $(RP2_CMAKE) \
 	  $(call LOGGED,$(FIRMWARE)/cmake.log)
 	+@MICROPY_MPYCROSS=$(MICROPYTHON_OUT)/mpy-cross/mpy-cross \
 	  $(MAKE) -C $(FIRMWARE)/build --no-print-directory $(call LOGGED,$(FIRMWARE)/make.log)
 	@size=$$(stat -c %s $(FIRMWARE)/build/firmware.bin); room=$(or $(ROOM_$(BOARD)),$$size); \
 	  [ $$size -le $$room ] || { echo "The firmware has $$size bytes, and room for $$room."; exit 1; }
 	@cp $(FIRMWARE)/build/firmware.bin $(FIRMWARE)/build/firmware.elf $(FIRMWARE)
-	@$(HOST_PYTHON) $(MICROPYTHON_SRC)/tools/uf2conv.py -f 0xe48bff56 -b 0x10000000 -c \
-	  -o $@ $(FIRMWARE)/firmware.bin > $(FIRMWARE)/uf2.log
+	@$(call TO_UF2,$(FIRMWARE)/firmware.bin,$@) > $(FIRMWARE)/uf2.log
 	@echo "$@: $$(stat -c %s $(FIRMWARE)/firmware.bin) bytes of flash"
+
+# MicroPython's firmware as it is, but without the four drivers out of micropython-lib (onewire, ds18x20,
+# dht, neopixel), which Debian does not have: the same flash map, the same place for files.
+STOCK_FIRMWARE := build/firmware/stock/$(BOARD)
+STOCK_MANIFEST := $(TOOLCHAIN)/stock_manifest.py
+
+$(STOCK_FIRMWARE)/firmware.uf2: $(STOCK_MANIFEST) $(RP2_SOURCE_STAMP) build/micropython/mpy-cross/mpy-cross
+	@echo "building MicroPython's own firmware for $(BOARD) (about half a minute) ..."
+	@rm -rf $(STOCK_FIRMWARE) && mkdir -p $(STOCK_FIRMWARE)
+	@CXXFLAGS="-DPICO_CXX_DISABLE_ALLOCATION_OVERRIDES=1" cmake -S $(RP2_PORT) -B $(STOCK_FIRMWARE)/build \
+	  -DMICROPY_BOARD=$(BOARD) -DMICROPY_FROZEN_MANIFEST=$(abspath $(STOCK_MANIFEST)) $(RP2_CMAKE) \
+	  $(call LOGGED,$(STOCK_FIRMWARE)/cmake.log)
+	+@MICROPY_MPYCROSS=$(MICROPYTHON_OUT)/mpy-cross/mpy-cross \
+	  $(MAKE) -C $(STOCK_FIRMWARE)/build --no-print-directory $(call LOGGED,$(STOCK_FIRMWARE)/make.log)
+	@$(call TO_UF2,$(STOCK_FIRMWARE)/build/firmware.bin,$@) > $(STOCK_FIRMWARE)/uf2.log

@@ -1,6 +1,7 @@
 """What a newcomer does with a board fresh from its bag, on an emulated RP2040: from a firmware to
 a call, and an upgrade after which the board still is who it was."""
 
+import ast
 import contextlib
 import json
 import os
@@ -10,8 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+import serial
 
 from callboard_host import errors, paths
+from callboard_host.flash import running
+from callboard_host.flash.prompt import at_prompt
 from system.programs import Program
 
 pytest.importorskip("rp2040py", reason="the emulator is not installed")
@@ -29,6 +33,9 @@ pytestmark = [
 
 BOARD, APP, MODEL, SN = "RPI_PICO", "wxdemo", "doorbell", "SN0001"
 BUTTON = 15
+STOCK = TOP / "build" / "firmware" / "stock" / BOARD / "firmware.uf2"
+TALK_S = 1.0
+HUNG_UP = "hung_up_by_callee"
 
 
 def callboard(*arguments, timeout=240):
@@ -123,16 +130,79 @@ def relay(tmp_path):
         yield data
 
 
-def image(folder: Path, *constants: str) -> Path:
-    """An image of our firmware for the board."""
+def image(folder: Path, *constants: str, firmware: Path = FIRMWARE) -> Path:
+    """An image for the board, of our firmware or another."""
     words = [word for constant in ("BRIDGE_TLS=host", *constants) for word in ("--set", constant)]
     text = done(
-        *("image", "--board", BOARD, "--firmware", FIRMWARE, "--output", folder, "--json", *words)
+        *("image", "--board", BOARD, "--firmware", firmware, "--output", folder, "--json", *words)
     )
     return Path(json.loads(text)["file"])
 
 
-def test_from_a_firmware_to_a_call_and_through_an_upgrade(tmp_path, pico, relay):
+# Run on the board, by whichever firmware it has: what is in its key store.
+SHOW_KEYS = """
+import board
+from callboard import keystore, platform
+store = keystore.open(platform.create(board).key_flash())
+print(repr([(name, store.get(name)) for name in store.keys()]))
+"""
+
+
+def keys_of(pico: Pico) -> dict[str, bytes]:
+    """The board's key store as callboard on the board reads it. It is left at its prompt."""
+    command = [sys.executable, "-m", "mpremote", "connect", pico.line, "exec", SHOW_KEYS]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert said.returncode == 0, said.stdout + said.stderr
+    return dict(ast.literal_eval(said.stdout.strip().splitlines()[-1]))
+
+
+def in_order(output: str, *wanted: str) -> None:
+    """Each of these is in the output, one after the other."""
+    at = 0
+    for words in wanted:
+        found = output.find(words, at)
+        assert found >= 0, (words, output)
+        at = found + len(words)
+
+
+def events_in(output: str) -> dict[str, dict]:
+    """The last event of each name in what a program printed."""
+    found = [json.loads(line.partition("@")[2]) for line in output.splitlines() if "@{" in line]
+    return {event["event"]: event for event in found}
+
+
+def a_call(pico: Pico, phone: Program, bridge: Program) -> None:
+    """The board's button calls, the phone answers, sound goes both ways, the phone hangs up."""
+    before = len(phone.output), len(bridge.output)
+    pico.press()
+    phone.wait_line('"ringing"')
+    bridge.wait_line('"ringing"')
+    phone.type("a\n")
+    phone.wait_line('"audio_first"')
+    bridge.wait_line('"audio_first"')
+    time.sleep(TALK_S)
+    phone.type("h\n")
+    phone.wait_line('"ended"')
+    bridge.wait_line('"ended"')
+    at_phone, at_board = phone.output[before[0] :], bridge.output[before[1] :]
+    in_order(at_phone, '"ringing"', '"answered"', '"audio_first"', '"ended"')
+    in_order(at_board, *(f'"{name}"' for name in ("calling", "ringing", "answered", "ended")))
+    states = "calling", "ringing", "talking", f"idle: {HUNG_UP}"
+    in_order(at_board, *(f"app: call {state}" for state in states))
+    assert "E (" not in at_board, at_board
+    sides = events_in(at_phone), events_in(at_board)
+    for events in sides:
+        assert events["ended"]["reason"] == HUNG_UP, events
+        assert events["ended"]["t_us"] > events["answered"]["t_us"]
+    assert sides[0]["ended"]["t_us"] - sides[0]["answered"]["t_us"] >= TALK_S * 1e6
+    for sender, receiver in (sides, sides[::-1]):
+        sent, received = sender["stats"]["frames_sent"], receiver["stats"]["frames_received"]
+        assert 0 < received <= sent, sides
+
+
+def test_from_a_firmware_to_a_call_and_through_upgrades(tmp_path, pico, relay):
+    """Ours over ours, then MicroPython's own firmware over ours, which has no memory to run
+    callboard, but has the identity: in pin files, where ours has reserved sectors. And back."""
     first = image(tmp_path / "first")
     pico.wait_for_drive()
     flashed = json.loads(done("flash", first, *pico.options(tmp_path)))
@@ -148,58 +218,61 @@ def test_from_a_firmware_to_a_call_and_through_an_upgrade(tmp_path, pico, relay)
     phone = Program(
         *("phone", "--relay", facts["url"], "--ca", facts["ca_path"]),
         *("--state", tmp_path / "phone.json", "--invitation", person["invitation"]),
-        *("--answer-after", "0", "--hang-up-after", "2", "--events"),
+        "--events",
+        keyboard=True,
     )
     with phone:
         phone.wait_line('"online"')
-        with Program("bridge", pico.line, "--data", relay, "--usb", "--events") as bridge:
+        with bridged(pico, relay) as bridge:
             bridge.wait_line('"registered"')
             bridge.wait_line('"ready"')
-            pico.press()
-            phone.wait_line('"answered"')
-            phone.wait_line('"ended"')
-            log = bridge.wait_line("call idle")
-            assert "app: call idle" in log
+            a_call(pico, phone, bridge)
+        identity = keys_of(pico)
+        assert len(identity["device_key"]) >= 16
+
         second = image(tmp_path / "second", "FLAVOUR=0", "AUTO_ANSWER=30")
         assert second.read_bytes() != first.read_bytes()
-        flashed = json.loads(done("flash", second, *pico.options(tmp_path)))
-        assert flashed["keys"] == "kept" and not list((tmp_path / "keys").iterdir())
-        with Program("bridge", pico.line, "--data", relay, "--usb", "--events") as bridge:
-            assert '"ready"' in bridge.wait_line('"ready"')
-            assert "registered" not in bridge.output  # it still was
-            pico.press()
-            phone.wait_line('"answered"')
+        assert upgraded(pico, second, tmp_path)["firmware"]
         again = json.loads(done("flash", second, *pico.options(tmp_path), "--skip-flashed"))
         assert again["skipped"]
+        still_itself(pico, relay, phone)
+
+        assert STOCK.exists(), "run make stock-firmware"
+        stock = image(tmp_path / "stock", firmware=STOCK)
+        upgraded(pico, stock, tmp_path, "--no-hello")
+        assert keys_of(pico) == identity
+        assert upgraded(pico, second, tmp_path)["firmware"]
+        still_itself(pico, relay, phone)
+        assert keys_of(pico) == identity
+    restart_whatever_comes(pico)
 
 
-@pytest.mark.skipif("CALLBOARD_STOCK_UF2" not in os.environ, reason="no stock firmware given")
-def test_keys_move_to_stock_firmware_and_back(tmp_path, pico, relay):
-    """CALLBOARD_STOCK_UF2: MicroPython for RPI_PICO, which has no memory to run callboard, but
-    has the keys: in pin files, where ours has reserved sectors."""
-    own = image(tmp_path / "own")
-    pico.wait_for_drive()
-    done("flash", own, *pico.options(tmp_path))
-    person = dict(
-        line.split(None, 1) for line in done("invite", APP, "Ada", "--data", relay).splitlines()
-    )
-    done(
-        *("provision", pico.line, "--issue-ticket", "--data", relay, "--model-id", MODEL),
-        *("--sn", SN, "--wxa-appid", APP, "--user", person["open_id"], "--no-wait"),
-    )
-    with Program("bridge", pico.line, "--data", relay, "--usb", "--events") as bridge:
+def bridged(pico: Pico, relay: Path) -> Program:
+    """The board's network."""
+    return Program("bridge", pico.line, "--data", relay, "--usb", "--events")
+
+
+def upgraded(pico: Pico, file: Path, folder: Path, *options: str) -> dict:
+    """What `callboard flash` says of an upgrade that kept the identity, and no copy of it."""
+    flashed = json.loads(done("flash", file, *pico.options(folder), *options))
+    assert flashed["keys"] == "kept" and not list((folder / "keys").iterdir())
+    return flashed
+
+
+def restart_whatever_comes(pico: Pico) -> None:
+    """At its prompt it is told to, and the next program's frames hold the byte that is Ctrl-C."""
+    with at_prompt(str(pico.line)) as prompt:
+        prompt.restart()
+    with serial.Serial(str(pico.line)) as line:
+        line.write(b"\x03")
+    assert running.wait_for_hello(str(pico.line), 120)["board"] == BOARD
+
+
+def still_itself(pico: Pico, relay: Path, phone: Program) -> None:
+    """It comes online and calls, without being registered once more: its ticket is spent."""
+    with bridged(pico, relay) as bridge:
         bridge.wait_line('"ready"')
-    text = done(
-        *("image", "--board", BOARD, "--firmware", os.environ["CALLBOARD_STOCK_UF2"]),
-        *("--output", tmp_path / "stock", "--json"),
-    )
-    stock = json.loads(text)["file"]
-    for _ in range(2):  # over ours, and over itself
-        flashed = json.loads(done("flash", stock, *pico.options(tmp_path), "--no-hello"))
-        assert flashed["keys"] == "kept"
-    assert json.loads(done("flash", own, *pico.options(tmp_path)))["keys"] == "kept"
-    with Program("bridge", pico.line, "--data", relay, "--usb", "--events") as bridge:
-        bridge.wait_line('"ready"')
+        a_call(pico, phone, bridge)
         assert '"registered"' not in bridge.output
 
 

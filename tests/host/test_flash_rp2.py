@@ -112,6 +112,16 @@ def test_a_full_drive_is_a_failure_that_says_what_to_do(images, drive):
     assert status == errors.EXIT_FAILED and "is full" in text and "hold BOOTSEL" in text
 
 
+def test_a_folder_that_is_no_drive_is_refused(images, tmp_path, capsys):
+    from callboard_host import cli
+
+    with pytest.raises(SystemExit) as exited:
+        cli.main(["flash", str(images["own"].path), "--port", str(tmp_path)])
+    assert exited.value.code == errors.EXIT_FILE
+    said = capsys.readouterr().err
+    assert "is no drive of a boot ROM" in said and "hold BOOTSEL" in said
+
+
 def test_an_image_onto_a_full_disk_is_a_failure(images, tmp_path, capsys):
     from callboard_host import cli
 

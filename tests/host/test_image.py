@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 import callboard
+from callboard.errors import InvalidArgument
 from callboard.native_files import LIST
 from callboard_host import cli, errors, paths
 from callboard_host.boards import load
@@ -306,6 +307,20 @@ def test_a_build_from_a_clone_has_a_hash_for_a_version(tmp_path):
 def test_a_variant_with_psram_fits_its_board(tmp_path):
     machine = "Generic ESP32S3 module with Octal-SPIRAM with ESP32S3"
     assert make(tmp_path, "ESP32_GENERIC_S3", machine=machine)
+
+
+def test_a_constant_that_the_board_would_refuse_is_refused_here(tmp_path):
+    with pytest.raises(InvalidArgument, match=r"board\.AUDIO_RATE must be 8000"):
+        make(tmp_path, "RPI_PICO", {"AUDIO_RATE": 11025})
+    with pytest.raises(InvalidArgument, match=r"board\.FLAVOUR"):
+        make(tmp_path, "ESP32_GENERIC_S3", {"FLAVOUR": 9})
+
+
+def test_a_file_system_that_is_cut_short_is_refused_by_name(images):
+    data = images["ESP32_GENERIC_S3"].image.file()
+    with pytest.raises(BadInput, match=r"it\.bin is damaged or cut short") as raised:
+        inspect.read(data[:-20_000], "it.bin")
+    assert "callboard image" in raised.value.hint
 
 
 def test_natmods_for_another_cpu_or_none_are_refused(tmp_path):

@@ -1,6 +1,9 @@
 """`board.py`: the constants that a board's firmware reads, from its board.json."""
 
+from types import SimpleNamespace
 from typing import Any
+
+from callboard.platform.settings import Settings
 
 from .load import Board
 
@@ -28,8 +31,12 @@ def hardware(board: Board) -> dict[str, Any]:
 
 
 def text(board: Board, constants: dict[str, Any]) -> str:
-    """The file: the board's own constants, its defaults, and `constants` over them."""
+    """The file: the board's own constants, its defaults, and `constants` over them.
+
+    Raises InvalidArgument for a value that the board would refuse when it starts.
+    """
     values = {**hardware(board), **board.facts["defaults"], **constants}
+    Settings(SimpleNamespace(**values))
     lines = [f'"""What this board is made of: {board.name}; written by `callboard image`."""', ""]
     lines += [f"{name} = {value!r}" for name, value in values.items()]
     return "\n".join(lines) + "\n"

@@ -117,7 +117,11 @@ def _wait_for_drive(job: Job, image: Image) -> Path:
             return Path(name)
         if time.monotonic() >= until:
             if job.port and "://" not in job.port and not found and not _was_there(job):
-                raise PortFailed(f"there is no port {job.port}, and no drive of a boot ROM")
+                raise PortFailed(
+                    f"there is no port {job.port}, and no drive of a boot ROM",
+                    "hold BOOTSEL while you plug the board in; `callboard flash --list` shows "
+                    "what is there",
+                )
             raise NoBoard(
                 "the boot ROM's drive does not appear",
                 "hold BOOTSEL while you plug the board in; mount the drive if nobody does",

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from callboard.errors import InvalidArgument
-from callboard_host.errors import EXIT_FAILED, Interrupted
+from callboard_host.errors import EXIT_FAILED, BadInput, Interrupted
 
 AUTO = "auto"
 _EXITS = """Exit status:
@@ -114,12 +114,18 @@ def flash_command(
 
 
 def _places(wanted: list[str], every: bool, family: str, roots: tuple[str, ...]) -> list[Any]:
-    """The boards to flash. Raises NoBoard, InvalidArgument."""
+    """The boards to flash. Raises NoBoard, BadInput, InvalidArgument."""
     from . import ports
     from .job import NoBoard
 
     if wanted != [AUTO]:
         named = [name for name in wanted if name != AUTO]
+        for name in named:
+            if Path(name).is_dir() and not ports.info(Path(name)):
+                raise BadInput(
+                    f"{name} is no drive of a boot ROM: there is no {ports.INFO} in it",
+                    "hold BOOTSEL while you plug the board in; `callboard flash --list` shows it",
+                )
         return [
             ports.Place(family, drive=name)
             if ports.info(Path(name))

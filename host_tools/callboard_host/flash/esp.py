@@ -141,7 +141,10 @@ def _port_failed(error: Exception, job: Job, report: Reporter) -> HostError:
     text = str(error)
     if report.step_now == "connect":
         if "://" not in job.port and not os.path.exists(job.port):
-            return PortFailed(f"there is no port {job.port}", "`callboard flash --list`")
+            return PortFailed(
+                f"there is no port {job.port}",
+                "plug the board in; `callboard flash --list` shows what is there",
+            )
         if "busy" in text or "lock" in text or "temporarily unavailable" in text:
             return InUse(f"{job.port} is in use by another program", "close it there first")
         return PortFailed(f"{job.port} cannot be opened: {text.splitlines()[0]}")

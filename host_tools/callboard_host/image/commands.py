@@ -103,7 +103,7 @@ def _write(built, folder: Path) -> Path:
             path.write_bytes(content)
     except OSError as error:
         raise BadInput(
-            f"cannot write {path}: {error.strerror}", "choose another --output"
+            f"cannot write {path}: {error.strerror}", "make room there, or choose another --output"
         ) from error
     return folder / next(iter(files))
 

@@ -54,18 +54,22 @@ def read(data: bytes, what: str) -> AppImage:
     if at > len(data):
         raise _cut(what)
     if data[at - 1] != checksum:
-        raise BadInput(f"{what} is damaged: its checksum is wrong", "download it again")
+        raise BadInput(
+            f"{what} is damaged: its checksum is wrong", "download it, or make it, again"
+        )
     if hashed:
         if at + _HASH_SIZE > len(data):
             raise _cut(what)
         if hashlib.sha256(data[:at]).digest() != data[at : at + _HASH_SIZE]:
-            raise BadInput(f"{what} is damaged: its SHA-256 is wrong", "download it again")
+            raise BadInput(
+                f"{what} is damaged: its SHA-256 is wrong", "download it, or make it, again"
+            )
         at += _HASH_SIZE
     return AppImage(chip_id, _FLASH_SIZES.get(sizes >> 4, 0), at)
 
 
 def _cut(what: str) -> BadInput:
-    return BadInput(f"{what} is cut short", "download it again")
+    return BadInput(f"{what} is cut short", "download it, or make it, again")
 
 
 def _folded(data: bytes) -> bytes:

@@ -57,7 +57,10 @@ def read(data: bytes, what: str, board: Board) -> Firmware:
 
 def _read_rp2(data: bytes, what: str, board: Board) -> Firmware:
     if data[:1] == bytes([esp_app.MAGIC]):
-        raise BadInput(f"{what} is for an ESP32, {board.name} has an {board.chip.title}")
+        raise BadInput(
+            f"{what} is for an ESP32, {board.name} has an {board.chip.title}",
+            f"take MicroPython's build for {board.name}, a .uf2",
+        )
     file = uf2.read(data, what)
     if file.family != board.chip.uf2_families[0]:
         raise BadInput(
@@ -101,7 +104,10 @@ def _whole(size: int) -> int:
 def _read_esp(data: bytes, what: str, board: Board) -> Firmware:
     chip = board.chip
     if data[:4] == b"UF2\n":
-        raise BadInput(f"{what} is a UF2 file; {board.name} takes a .bin", "give the .bin")
+        raise BadInput(
+            f"{what} is a UF2 file, {board.name} has an {chip.title}",
+            f"take MicroPython's build for {board.name}, a .bin",
+        )
     loader = esp_app.read(data, what)
     if loader.chip_id != chip.image_id:
         raise BadInput(
@@ -147,7 +153,8 @@ def _about(program: bytes, what: str, board: Board) -> dict:
     version = tuple(int(number) for number in found.groups()[:2])
     if version < OLDEST:
         raise BadInput(
-            f"{what} is MicroPython {version[0]}.{version[1]}; callboard needs 1.25 or later"
+            f"{what} is MicroPython {version[0]}.{version[1]}; callboard needs 1.25 or later",
+            "take a newer build",
         )
     machines = _machines(program)
     mine = [machine for machine in machines if fits(machine, board.facts["firmware"]["machine"])]

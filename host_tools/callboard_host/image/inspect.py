@@ -64,7 +64,7 @@ def _read_bin(data: bytes, what: str, chip: str) -> Found:
         raise BadInput(f"{what} is for {chip}, but says it is for {board.name}", _MAKE)
     base = firmware.read(data[board.chip.bootloader :], what, board)
     made = data[system.offset :]
-    files = _files(made, system.size, board)
+    files = _files(made, system.size, board, what)
     _check(facts, base.regions, files, what)
     parts = {**base.regions, partitions.OFFSET: sector, system.offset: made}
     if facts["key_store"] == "pin_files":
@@ -80,7 +80,10 @@ def _read_uf2(data: bytes, what: str) -> Found:
     regions = firmware.joined(pages)
     family = [board for board in load.load_all() if file.family in board.chip.uf2_families[:1]]
     if not family:
-        raise BadInput(f"{what} is for chips of family {file.family:#010x}, which no board has")
+        raise BadInput(
+            f"{what} is for chips of family {file.family:#010x}, which no board here has",
+            "`callboard boards` lists them; " + _MAKE,
+        )
     for board in family:
         assert board.file_system is not None
         offset, size = board.file_system
@@ -95,7 +98,7 @@ def _read_uf2(data: bytes, what: str) -> Found:
         else:
             sectors = own_key_sectors(board)
         _board(facts, what)
-        files = _files(made, size, board)
+        files = _files(made, size, board, what)
         _check(facts, {at: regions[at] for at in regions if at < offset}, files, what)
         return Found(layout.Image(board, regions, facts, sectors, {}, file.others), files)
     raise BadInput(f"{what} is a firmware without callboard's files", _MAKE)
@@ -118,8 +121,11 @@ def _board(facts: dict, what: str) -> Board:
     return load.load(str(facts.get("board")))
 
 
-def _files(made: bytes, size: int, board: Board) -> dict[str, bytes]:
-    files = filesystem.read(made, size, board.program_bytes)
+def _files(made: bytes, size: int, board: Board, what: str) -> dict[str, bytes]:
+    try:
+        files = filesystem.read(made, size, board.program_bytes)
+    except BadInput as error:
+        raise BadInput(f"{what} is damaged or cut short: {error.message}", _MAKE) from None
     return {path: files[path] for path in files if path not in pin_files.NAMES}
 
 

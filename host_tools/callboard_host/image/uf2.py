@@ -34,7 +34,9 @@ def read(data: bytes, what: str) -> Uf2:
     if len(data) < BLOCK or data[:4] != _START0.to_bytes(4, "little"):
         raise BadInput(f"{what} is no UF2 file", "give a firmware that ends in .uf2")
     if len(data) % BLOCK:
-        raise BadInput(f"{what} is cut short: half a block at its end", "download it again")
+        raise BadInput(
+            f"{what} is cut short: half a block at its end", "download it, or make it, again"
+        )
     families: dict[int, dict[int, bytes]] = {}
     blocks: dict[int, list[bytes]] = {}
     numbers: dict[int, set[int]] = {}
@@ -44,7 +46,9 @@ def read(data: bytes, what: str) -> Uf2:
         start0, start1, flags, address, size, number, count, family = _HEAD.unpack_from(block)
         ends = int.from_bytes(block[-4:], "little")
         if (start0, start1, ends) != (_START0, _START1, _END):
-            raise BadInput(f"{what} is damaged: block {at // BLOCK} is none", "download it again")
+            raise BadInput(
+                f"{what} is damaged: block {at // BLOCK} is none", "download it, or make it, again"
+            )
         if flags & _NOT_FLASH:
             continue
         if not flags & _HAS_FAMILY or size != PAYLOAD or address % PAYLOAD:
@@ -60,7 +64,7 @@ def read(data: bytes, what: str) -> Uf2:
         missing = counts[main] - len(numbers[main])
         raise BadInput(
             f"{what} is not whole: {missing} of {counts[main]} blocks are missing",
-            "download it again; a board would wait for them for ever",
+            "download it, or make it, again; a board would wait for them for ever",
         )
     others = [block for family, kept in blocks.items() if family != main for block in kept]
     return Uf2(main, families[main], tuple(others))

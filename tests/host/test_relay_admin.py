@@ -69,10 +69,48 @@ async def test_the_admin_token_survives_a_restart_and_is_private(make_world):
         (b'{"sn": NaN}', 400),
     ],
 )
-async def test_bad_bodies_are_refused(world, body, status):
-    got, answered = await raw(world, "POST", "/v1/register", body)
+@pytest.mark.parametrize("path", ["/v1/register", "/v1/check"])
+async def test_bad_bodies_are_refused(world, path, body, status):
+    got, answered = await raw(world, "POST", path, body)
     assert got == status
     assert answered["error"]["code"] == codes.INVALID_ARGUMENT
+
+
+@covers("V-09", "V-10", "V-11")
+async def test_whoever_would_register_is_told_beforehand(world):
+    await world.admin.add_app("wxother")
+    await world.admin.add_model("theirs", wxa_appid="wxother")
+    good = {"model_id": MODEL, "sn": "SN0001", "wxa_appid": APP}
+    assert (await world.post("/v1/check", good)).keys() == {"time_ms"}
+    for change, code in (
+        ({"model_id": "unknown"}, codes.MODEL_REFUSED),
+        ({"model_id": "theirs"}, codes.MODEL_REFUSED),
+        ({"sn": "x" * 129}, codes.SN_TOO_LONG),
+        ({"sn": "a b"}, codes.SN_BAD_CHARACTER),
+        ({"sn": None}, codes.INVALID_ARGUMENT),
+        ({"model_id": "x" * 65}, codes.INVALID_ARGUMENT),
+        ({"wxa_appid": 5}, codes.INVALID_ARGUMENT),
+    ):
+        status, body = await raw(world, "POST", "/v1/check", json=good | change)
+        assert (status, body["error"]["code"]) == (400, code), change
+    assert await world.admin.devices() == []
+
+
+@covers("V-09")
+async def test_hello_tells_of_a_model_that_is_unknown_and_of_nothing_else(world):
+    identity = await world.register("SN0001")
+    for change, code in (
+        ({"model_id": "unknown"}, codes.MODEL_REFUSED),
+        ({"sn": "SN0002"}, codes.UNAUTHENTICATED),
+        ({"wxa_appid": "wxnone"}, codes.UNAUTHENTICATED),
+        ({"key": bytes(32)}, codes.UNAUTHENTICATED),
+    ):
+        device = world.client("device", identity | change)
+        with pytest.raises(Refusal) as refused:
+            await device.connect()
+        assert refused.value.code == code, change
+        await device.socket.wait_closed()
+        assert device.socket.close_code == 4401
 
 
 @pytest.mark.parametrize(

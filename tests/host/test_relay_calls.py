@@ -183,6 +183,8 @@ async def test_answering_and_hanging_up_what_is_over(world):
     assert await phone.request("call.hang_up", **over) == {}
     for bad in (5, "x" * 65, {}):
         assert await refusal_of(phone, "call.hang_up", call_id=bad) == codes.INVALID_ARGUMENT
+    for bad in (1, "yes", None):
+        assert await refusal_of(phone, "call.hang_up", lost=bad) == codes.INVALID_ARGUMENT
 
 
 async def test_twenty_calls_in_a_row_leave_nothing_behind(world):

@@ -113,7 +113,7 @@ def test_a_board_is_registered_and_calls(tmp_path, relay):
         assert b"not a command: nonsense" in kept.read_bytes()
 
 
-def test_another_ca_and_a_refused_ticket_are_explained(tmp_path, relay):
+def test_another_ca_a_refused_ticket_and_an_unknown_model_are_explained(tmp_path, relay):
     facts = json.loads((relay / "relay.json").read_text())
     other = tmp_path / "other"
     with Program("relay", "--data", other, "--port", "0") as program:
@@ -133,6 +133,10 @@ def test_another_ca_and_a_refused_ticket_are_explained(tmp_path, relay):
             *("provision", virtual.path, "--ticket", "--ca", facts["ca_path"]), secrets=stale
         )
         assert status == errors.EXIT_REFUSED and "-10008" in said and "T0000" not in said
+        status, out, said = callboard(
+            *("provision", virtual.path, "--ticket", "--model-id", "nomodel"), secrets=stale
+        )
+        assert status == errors.EXIT_REFUSED and "9800003" in said and "model" in said
         status, out, said = callboard("provision", virtual.path, *identity(relay, "SN-B"))
         assert status == 0, said
 

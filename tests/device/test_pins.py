@@ -30,7 +30,7 @@ class Pin:
         self.handler(self)
 
 
-def looks(button, *steps):
+def looks(button, steps):
     """The actions for levels, each seen after so many ms more."""
     now, actions = 1000, []
     for level, ms in steps:
@@ -45,16 +45,17 @@ def test_a_press_that_bounces_is_one_press():
     bounces = [(True, 5), (False, 3), (True, 2), (False, 4), (True, 1)]
     steady = [(True, 10)] * 5
     let_go = [(False, 10), (True, 2), (False, 2)] + [(False, 10)] * 5
-    actions = looks(pins.Button(), *(bounces + steady + let_go))
+    actions = looks(pins.Button(), bounces + steady + let_go)
     assert [action for _, action in actions] == ["press", "release"], actions
 
 
 def test_a_spike_is_no_press():
-    assert looks(pins.Button(), (True, 10), (True, 10), (False, 5), (False, 100)) == []
+    steps = [(True, 10), (True, 10), (False, 5), (False, 100)]
+    assert looks(pins.Button(), steps) == []
 
 
 def test_held_it_is_long_once_and_pressed_at_once():
-    actions = looks(pins.Button(), *([(True, 10)] * 700 + [(False, 10)] * 10))
+    actions = looks(pins.Button(), [(True, 10)] * 700 + [(False, 10)] * 10)
     assert [action for _, action in actions] == ["press", "long", "release"]
     assert actions[0][0] <= 50 and 3000 <= actions[1][0] <= 3100, actions
 

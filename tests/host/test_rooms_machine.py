@@ -116,7 +116,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         data=st.data(),
-        step=st.sampled_from(["answer", "answer", "answer", "reject", "hang_up"]),
+        step=st.sampled_from(["answer", "answer", "answer", "reject", "hang_up", "lost"]),
         codecs=CODECS,
         camera=st.booleans(),
     )
@@ -128,6 +128,9 @@ class Machine(RuleBasedStateMachine):
             arguments = [key, call_id, self.world.now_ms]
             if step == "answer":
                 arguments[2:2] = [codecs, camera]
+            if step == "lost":
+                step = "hang_up"
+                arguments.append(True)
             self.act(step, *arguments)
 
     @rule(who=WHO, auto=st.booleans())
@@ -269,7 +272,7 @@ def test_long_random_walks(seed):
     who = lambda: source.choice(EVERYBODY)  # noqa: E731
     flag = lambda: source.random() < 0.5  # noqa: E731
     codecs = lambda: source.choice(OFFERS)  # noqa: E731
-    answers = ["answer"] * 4 + ["reject", "hang_up"]
+    answers = ["answer"] * 4 + ["reject", "hang_up", "lost"]
     steps = {
         lambda: machine.connect(who(), flag(), codecs()): 4,
         lambda: machine.lose(who(), source.random() < 0.2): 1,

@@ -40,7 +40,7 @@ DEVICE_CALL = {
 BOTH = {
     "call.answer": {"call_id": CALL, "codecs": NAMES, "camera?": FLAG},
     "call.reject": {"call_id": CALL},
-    "call.hang_up": {"call_id?": CALL},
+    "call.hang_up": {"call_id?": CALL, "lost?": FLAG},
     "room.create": {"audio?": FLAG, "video?": FLAG, "auto_subscribe?": FLAG, "record?": FLAG},
     "room.join": {"room_id": ROOM, "token": TOKEN, "auto_subscribe?": FLAG},
     "room.leave": {"room_id": ROOM},

@@ -93,7 +93,7 @@ def ogg_opus(packets, samples_48k, channels, input_rate) -> bytes:
 def ffmpeg_decode(ogg: Path, decoder: str, channels: int) -> np.ndarray:
     """48 kHz samples by ffmpeg's own decoder ("opus") or its libopus ("libopus")."""
     command = ["ffmpeg", "-v", "error", "-c:a", decoder, "-i", str(ogg)]
-    command += ["-af", "asetpts=N/SR/TB"]  # ffmpeg 7's own decoder sometimes dates two frames alike
+    command += ["-af", "asetpts=N/SR/TB"]  # ffmpeg 7 may date two frames alike
     command += ["-f", "s16le", "-ar", "48000", "-ac", str(channels), "-"]
     done = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0 and not done.stderr, done.stderr.decode()

@@ -9,5 +9,13 @@ target_sources(usermod_callboard_line INTERFACE
 )
 target_link_libraries(usermod INTERFACE usermod_callboard_line)
 
-# The collector runs once a second in a call, and all sound waits for it.
-set_source_files_properties(${MICROPY_PY_DIR}/gc.c PROPERTIES COMPILE_OPTIONS "-O2")
+# For speed instead of size: where most of a call's time goes (tests/support/rp2040/profile.py). The
+# collector runs once a second then, and all sound waits for it.
+set_source_files_properties(
+    ${MICROPY_PY_DIR}/gc.c
+    ${CALLBOARD_OPUS_TREE}/celt/pitch.c
+    ${CALLBOARD_OPUS_TREE}/silk/LPC_analysis_filter.c
+    ${CALLBOARD_OPUS_TREE}/silk/NSQ.c
+    ${CALLBOARD_OPUS_TREE}/silk/fixed/burg_modified_FIX.c
+    PROPERTIES COMPILE_OPTIONS "-O2"
+)

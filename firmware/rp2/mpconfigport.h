@@ -14,6 +14,9 @@ enum { CALLBOARD_FILE_SYSTEM_BYTES = MICROPY_HW_FLASH_STORAGE_BYTES };
 void callboard_stack_init(void);
 #define MICROPY_PORT_INIT_FUNC callboard_stack_init()
 
+/* A frame of sound looks up more names than the 64 that fit in MicroPython's 128 bytes. */
+#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE (512)
+
 #undef MICROPY_EMIT_THUMB
 #define MICROPY_EMIT_THUMB (0)
 #undef MICROPY_EMIT_INLINE_THUMB

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from callboard_host import paths
+from callboard_host.demo import speech
 from callboard_host.demo.speech import Plan
 from support.covers import covers
 from support.soak import times
@@ -136,6 +138,38 @@ def test_opus_in_both_directions_leaves_memory():
     free, used = map(int, said.split())
     record(heap_free_bytes=free, heap_used_bytes=used)
     assert free >= HEAP_MIN
+
+
+CODER = """
+import hashlib
+from array import array
+from callboard.media import codec
+coder = codec.create("NAME")
+n = coder.frame_samples
+pcm, out, hashes = array("h", bytes(2 * n)), bytearray(coder.max_payload), hashlib.sha256()
+with open("said", "rb") as file:
+    while file.readinto(pcm) == 2 * n:
+        size = coder.encode(pcm, out, 0)
+        hashes.update(bytes(out[:size]))
+        coder.decode(out, 0, size, pcm)
+        hashes.update(bytes(pcm))
+print(hashes.digest().hex())
+"""
+
+
+@pytest.mark.parametrize(("name", "rate"), [("opus-8k", 8000), ("opus", 16000)])
+def test_opus_says_what_it_says_on_the_host(tmp_path, monkeypatch, capsys, name, rate):
+    """Packets and samples, to the bit: this build has options of its own (micropython.cmake)."""
+    samples, found = speech.phrases(paths.SPEECH, speech.BOARD_PHRASES)
+    said = speech.resample(samples, found, rate)[rate // 2 : rate * 3 // 2]
+    data = (said * 32767).astype("<i2").tobytes()
+    code = CODER.replace("NAME", name)
+    chip, host = powered(flash_image.with_files(flash_image.firmware_flash(), {"said": data}))
+    on_board = Repl(chip, host).run(code, 120_000)
+    (tmp_path / "said").write_bytes(data)
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    assert capsys.readouterr().out == on_board
 
 
 WRITER = f"""

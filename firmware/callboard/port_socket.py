@@ -249,11 +249,13 @@ except ImportError:
 
     def is_tls_error(error):
         """True when an exception from a Socket is about TLS."""
+        if ssl is None:
+            return False
         return isinstance(error, ssl.SSLError) or error.errno == _X509_FATAL_ERROR
 
     def is_tls_eof(error):
         """True when it says that TCP ended before TLS did."""
-        return isinstance(error, ssl.SSLEOFError)
+        return ssl is not None and isinstance(error, ssl.SSLEOFError)
 
     class TLSContext:
         """What a client trusts; see net/tls.py, which makes it."""

@@ -5,9 +5,10 @@ import json
 import os
 import sys
 
-from callboard import port
+from callboard import port, port_socket
 from callboard.errors import InvalidArgument, TimedOut
-from support import FakeClock, raises
+from callboard.net import tls
+from support import FakeClock, SkipTest, raises
 
 WRAP = 0x40000000
 
@@ -179,3 +180,14 @@ def test_json_keeps_characters_whole():
     text = port.json_text({"name": "\u95e8\U0001f6aa"})
     assert text == '{"name": "\u95e8\U0001f6aa"}'
     assert json.loads(text) == {"name": "\u95e8\U0001f6aa"}
+
+
+def test_without_tls_no_error_is_one_of_tls():
+    if not hasattr(port_socket, "ssl"):
+        raise SkipTest("mbedtls is compiled in")
+    kept, port_socket.ssl = port_socket.ssl, None
+    try:
+        for error in (OSError(104, "reset"), ValueError("nonsense")):
+            assert tls.explain(error, "relay") is None
+    finally:
+        port_socket.ssl = kept

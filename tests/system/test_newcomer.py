@@ -209,12 +209,12 @@ def test_from_a_firmware_to_a_call_and_through_upgrades(tmp_path, pico, relay):
     assert flashed["board"] == BOARD and flashed["firmware"] and flashed["keys"] == "untouched"
     text = done("invite", APP, "Ada", "--data", relay)
     person = dict(line.split(None, 1) for line in text.splitlines())
-    done(
-        *("provision", pico.line, "--issue-ticket", "--data", relay, "--model-id", MODEL),
-        *("--sn", SN, "--wxa-appid", APP, "--user", person["open_id"], "--no-wait"),
-    )
-    done("authorise", "add", person["open_id"], MODEL, SN, "--data", relay)
     facts = json.loads((relay / "relay.json").read_text())
+    done(
+        *("provision", pico.line, "--issue-ticket", "--data", relay, "--relay", facts["url"]),
+        *("--model-id", MODEL, "--sn", SN, "--wxa-appid", APP, "--user", person["open_id"]),
+        "--no-wait",
+    )
     phone = Program(
         *("phone", "--relay", facts["url"], "--ca", facts["ca_path"]),
         *("--state", tmp_path / "phone.json", "--invitation", person["invitation"]),

@@ -56,7 +56,7 @@ def ask(
     """Ask the relay one thing. Raises HostError, RemoteError, NetworkError."""
     from .admin_client import AdminClient, is_wrong_token
 
-    url, ca_path = (relay, ca) if relay else facts(data, ca)
+    url, ca_path = which(data, relay, token, ca)
     secret = token or _admin_token(data)
 
     async def asking() -> T:
@@ -110,6 +110,17 @@ class Admin:
     def authorise(self, open_id: str, model_id: str, sn: str) -> None:
         """Let a device and a user call each other."""
         ask(lambda admin: admin.authorise(open_id, model_id, sn), *self._relay)
+
+
+def which(data: Path, relay: str, token: str, ca: Path | None) -> tuple[str, Path | None]:
+    """(URL, CA file) of the relay that the options name; what they lack is in its data directory.
+
+    With an address and a token nothing is looked for there: it may be far away. Raises BadInput.
+    """
+    if relay and (ca or token or not (data / FACTS_FILE).exists()):
+        return relay, ca
+    url, known_ca = facts(data, ca)
+    return relay or url, known_ca
 
 
 def facts(data: Path, ca: Path | None) -> tuple[str, Path | None]:

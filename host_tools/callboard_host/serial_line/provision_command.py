@@ -71,9 +71,8 @@ class _Job:
     def __init__(self, options: Options):
         self._options = options
         relay, ca = options.relay, options.ca
-        if options.issue_ticket and not relay:
-            relay, known_ca = asking.facts(options.data, ca)
-            ca = ca or known_ca
+        if options.issue_ticket:
+            relay, ca = asking.which(options.data, relay, options.token, ca)
         self._admin = (
             asking.Admin(options.data, relay, options.token, ca) if options.issue_ticket else None
         )

@@ -55,7 +55,8 @@ def flash(job: Job, image: Image, report: Reporter) -> Result:
     drive = _wait_for_drive(job, image)
     if kept is None and backup is None and not job.erase:
         report.note("its key store is left as it is: in its boot ROM it cannot be read")
-    result.written = _copy(image.file(parts), drive, report)
+    _copy(image.file(parts), drive, report)
+    result.written = sum(map(len, parts.values()))
     report.step("verify")
     _wait_until_gone(drive, job.limits.get("verify", LIMITS["verify"]) - _GRACE_S)
     if job.erase:
@@ -133,8 +134,8 @@ def _was_there(job: Job) -> bool:
     return os.path.lexists(job.port)
 
 
-def _copy(data: bytes, drive: Path, report: Reporter) -> int:
-    """Copy the file; the bytes written. The board may leave before the last is confirmed."""
+def _copy(data: bytes, drive: Path, report: Reporter) -> None:
+    """Copy the file. The board may leave before the last of it is confirmed."""
     report.step("write", len(data))
     done = 0
     try:
@@ -153,7 +154,6 @@ def _copy(data: bytes, drive: Path, report: Reporter) -> int:
             raise FlashFailed(
                 f"cannot write to {drive}: {error.strerror}", ADVICE["write"]
             ) from error
-    return done
 
 
 def _wait_until_gone(drive: Path, limit_s: float) -> None:

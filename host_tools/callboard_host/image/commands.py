@@ -71,8 +71,10 @@ def image_command(
         print(json.dumps({**_summary(built.image, built.files), "file": str(path)}, indent=1))
         return
     _print(built.image, built.files)
-    print(f"image: {path}")
-    print(f"flash it: callboard flash {path}")
+    here = Path.cwd()
+    shown = path.relative_to(here) if path.is_relative_to(here) else path
+    print(f"image: {shown}")
+    print(f"flash it: callboard flash {shown}")
 
 
 def _constant(text: str) -> tuple[str, str | int]:

@@ -40,13 +40,19 @@ async def test_a_device_with_its_key_gets_in(world):
     [
         {"key": b"\0" * 32},
         {"sn": "SN9999"},
-        {"model_id": "other"},
         {"wxa_appid": "wxother"},
     ],
 )
 async def test_wrong_identity_is_refused_the_same_way(world, change):
     device = world.client("device", await world.register() | change)
     assert await refused(device) == (codes.UNAUTHENTICATED, 4401)
+    assert not world.relay.core.hub.sessions
+
+
+async def test_a_model_that_the_relay_does_not_know_is_named(world):
+    """Document 000 has a code of its own for it: the device may be of another operator."""
+    device = world.client("device", await world.register() | {"model_id": "other"})
+    assert await refused(device) == (codes.MODEL_REFUSED, 4401)
     assert not world.relay.core.hub.sessions
 
 

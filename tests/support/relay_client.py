@@ -46,6 +46,7 @@ class SignallingClient:
 
     async def dial(self):
         """Connect; the challenge is on its way."""
+        self._reader = None  # an earlier connection's
         self.socket = await connect(
             self.url + PATHS[self.role],
             ssl=self.tls,

@@ -59,7 +59,7 @@ typedef struct {
 
 /* Into libopus and out again, also through the escape. */
 static int32_t run(const call_t *call) {
-    cbo_lend_scratch(call->scratch, call->scratch_size, 0);
+    cbo_lend_scratch(call->scratch, call->scratch_size);
     call->header->magic = MAGIC_BUSY;
     if (CALLBOARD_SCRATCH_LEFT()) {
         return CBO_EBROKEN;

@@ -2,14 +2,20 @@
 #include "opus.h"
 #include "state.h"
 
-/* What libopus puts on the scratch at most, found by tests/native/fuzz and linear in the rate: analysis and
- * pitch search of CELT at 48 kHz, and the input as libopus buffers it. Complexity 5 turns the search on.
- * Stereo below 5 has a rare need of its own (SILK resampling its history), so it gets the larger figure. */
-#define SCRATCH_MONO_SIMPLE 16032
-#define SCRATCH_MONO 17656
-#define SCRATCH_STEREO 29912
-#define SCRATCH_PER_KHZ 53 /* and channel */
-#define SCRATCH_LONG 5072  /* frames above 20 ms are made of shorter ones, joined in a second buffer */
+/* What libopus puts on the scratch at most, found by tests/native/fuzz and linear in the rate; CELT and SILK
+ * never work at the same time. CELT: analysis and pitch search at 48 kHz, which complexity 5 turns on, and the
+ * input as libopus buffers it. SILK: copies of its noise shaper, and what that tries at the same time, by
+ * complexity. In stereo CELT needs the most; below 5 there is a rare need of its own (SILK resampling its
+ * history), so it gets the larger figure. */
+#define CELT_SIMPLE 16032
+#define CELT_MONO 17656
+#define CELT_STEREO 29912
+#define CELT_PER_KHZ 53 /* and channel */
+#define SILK_MONO 15488
+#define SILK_PER_KHZ 88
+#define SILK_TRIES(complexity) ((complexity) < 2 ? 0 : (complexity) < 6 ? 2872 : (complexity) < 8 ? 4232 : 5584)
+#define SCRATCH_LONG 5072 /* frames above 20 ms are made of shorter ones, joined in a second buffer */
+#define LONG_PER_KHZ 160
 #define SCRATCH_SPARE 512
 
 /* Whether a frame may have n samples: 2.5, 5, 10, 20, 40 or 60 ms. */
@@ -19,10 +25,21 @@ static int frame_ok(int32_t rate, int32_t n) {
         || n == 16 * quarter || n == 24 * quarter;
 }
 
+static int32_t larger(int32_t a, int32_t b) {
+    return a > b ? a : b;
+}
+
 static int32_t scratch_need(int32_t rate, int32_t channels, int32_t complexity, int32_t n) {
-    int32_t need = channels == 2 ? SCRATCH_STEREO : complexity < 5 ? SCRATCH_MONO_SIMPLE : SCRATCH_MONO;
-    need += SCRATCH_PER_KHZ * channels * (rate / 1000) + SCRATCH_SPARE + CALLBOARD_SILK_COPIES;
-    return need + (n > rate / 50 ? SCRATCH_LONG : 0) + STATE_ALIGN - 1;
+    int32_t khz = rate / 1000;
+    int32_t need = channels == 2 ? CELT_STEREO : complexity < 5 ? CELT_SIMPLE : CELT_MONO;
+    need += CELT_PER_KHZ * channels * khz;
+    if (channels == 1) {
+        need = larger(need, SILK_MONO + SILK_PER_KHZ * khz + SILK_TRIES(complexity));
+    }
+    if (n > rate / 50) {
+        need += larger(SCRATCH_LONG, LONG_PER_KHZ * khz);
+    }
+    return need + SCRATCH_SPARE + STATE_ALIGN - 1;
 }
 
 static header_t *find(uint8_t *state, size_t state_size) {
@@ -170,6 +187,6 @@ int32_t cbo_encode(uint8_t *state, size_t state_size, uint8_t *scratch, size_t s
         return CBO_EOVERLAP;
     }
     int32_t most = n > header->rate / 50 ? 3 * CBO_MAX_PACKET : CBO_MAX_PACKET;
-    cbo_lend_scratch(scratch, scratch_size, CALLBOARD_SILK_COPIES);
+    cbo_lend_scratch(scratch, scratch_size);
     return run(header, ranges[2].start, n, out + out_off, out_len < most ? out_len : most);
 }

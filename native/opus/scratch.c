@@ -3,6 +3,7 @@
 
 CALLBOARD_THREAD_LOCAL char *callboard_scratch_top;
 CALLBOARD_THREAD_LOCAL char *callboard_scratch_end;
+CALLBOARD_THREAD_LOCAL char *callboard_silk_copies;
 
 #ifdef CALLBOARD_HOST
 __thread jmp_buf callboard_scratch_escape;
@@ -18,6 +19,7 @@ void callboard_scratch_lend(void *block, size_t size) {
 #endif
     callboard_scratch_top = block;
     callboard_scratch_end = callboard_scratch_top + size;
+    callboard_silk_copies = NULL;
 }
 
 void *callboard_scratch_push(size_t size) {
@@ -26,6 +28,9 @@ void *callboard_scratch_push(size_t size) {
     size_t rounded = (size + CALLBOARD_SCRATCH_ALIGN - 1) & ~(size_t)(CALLBOARD_SCRATCH_ALIGN - 1);
     if (size > room || rounded > room) {
         callboard_scratch_overflow();
+    }
+    if (start <= callboard_silk_copies) {
+        callboard_silk_copies = NULL;
     }
     callboard_scratch_top = start + rounded;
     return start;

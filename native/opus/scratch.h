@@ -38,10 +38,11 @@ void callboard_scratch_lend(void *block, size_t size);
 void *callboard_scratch_push(size_t size);
 __attribute__((noreturn)) void callboard_scratch_overflow(void);
 
-/* Lend CALLBOARD_SILK_COPIES aligned bytes to the SILK encoder (silk_copies.c), also until the next time. */
+/* The SILK encoder's copies of its noise shaper (silk_copies.c), an array like any other while they are in
+ * use. Where they lie, or NULL: an array that begins at or before them shows that they were given back. */
 #define CALLBOARD_SILK_COPY 4352
 #define CALLBOARD_SILK_COPIES (2 * CALLBOARD_SILK_COPY)
-void callboard_silk_lend(void *block);
+extern CALLBOARD_THREAD_LOCAL char *callboard_silk_copies;
 
 #ifdef CALLBOARD_SCRATCH_WATCH /* tests/native/fuzz has a scratch.c of its own */
 void callboard_scratch_pop(char *saved);

@@ -53,11 +53,7 @@ int32_t cbo_check_scratch(size_t scratch_size, int32_t need) {
     return cb_fits(scratch_size, 0, need) ? 0 : CBO_ESCRATCH;
 }
 
-void cbo_lend_scratch(uint8_t *scratch, size_t scratch_size, size_t silk_copies) {
+void cbo_lend_scratch(uint8_t *scratch, size_t scratch_size) {
     size_t shift = cbo_shift(scratch);
-    if (silk_copies) {
-        callboard_silk_lend(scratch + shift);
-        shift += silk_copies;
-    }
     callboard_scratch_lend(scratch + shift, scratch_size - shift);
 }

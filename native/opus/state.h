@@ -63,7 +63,6 @@ int32_t cbo_check_pcm(const uint8_t *pcm, size_t pcm_size, int32_t pcm_off, int3
 int cbo_overlap(const range_t *ranges, int count);
 /* Lend the scratch to libopus if it has `need` bytes (alignment included). 0 or CBO_ESCRATCH. */
 int32_t cbo_check_scratch(size_t scratch_size, int32_t need);
-/* silk_copies: CALLBOARD_SILK_COPIES of it for the SILK encoder, or 0. */
-void cbo_lend_scratch(uint8_t *scratch, size_t scratch_size, size_t silk_copies);
+void cbo_lend_scratch(uint8_t *scratch, size_t scratch_size);
 
 #endif

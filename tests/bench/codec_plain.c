@@ -25,7 +25,6 @@ static int16_t pcm[MAX_SAMPLES];
 static unsigned char packets[MAX_FRAMES][MAX_PACKET];
 static int sizes[MAX_FRAMES];
 static char scratch[60000] __attribute__((aligned(16)));
-static char copies[CALLBOARD_SILK_COPIES] __attribute__((aligned(16)));
 static char states[2][80000] __attribute__((aligned(16)));
 
 void callboard_scratch_overflow(void) {
@@ -88,7 +87,6 @@ int main(int count, char **arguments) {
         for (int i = 0; i * ENCODED_AT_ONCE < frames; i++) {
             double start = now_us();
             for (int k = i * ENCODED_AT_ONCE; k < frames && k < (i + 1) * ENCODED_AT_ONCE; k++) {
-                callboard_silk_lend(copies);
                 callboard_scratch_lend(scratch, sizeof(scratch));
                 sizes[k] = opus_encode(encoder, pcm + k * n * channels, n, packets[k], MAX_PACKET);
             }

@@ -20,7 +20,7 @@ RATE, FRAME = 8000, 160
 @pytest.fixture
 def calls() -> dict:
     """Good arguments of every function, and what it answers."""
-    scratch = bytearray(opus.encoder_scratch(RATE, 1, 5, FRAME))
+    scratch = bytearray(opus.encoder_scratch(RATE, 1, 10, FRAME))
     encoder, decoder = bytearray(opus.encoder_size(1)), bytearray(opus.decoder_size(1))
     opus.encoder_init(encoder, RATE, 1, opus.VOIP)
     opus.decoder_init(decoder, RATE, 1)

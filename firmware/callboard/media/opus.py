@@ -25,7 +25,7 @@ _INFO_FEC = const(5)
 
 
 class Memory:
-    """The large pieces of one codec object: 61 kB for both ways. `codec_class` tells how large."""
+    """The large pieces of one codec object: 63 kB for both ways. `codec_class` tells how large."""
 
     def __init__(self, codec_class, encode=True, decode=True):
         rate, needs = codec_class.rate, []
@@ -45,7 +45,7 @@ class Opus:
     """Opus for speech at 16 kHz: 24 kb/s, in-band FEC, DTX (RFC 6716, RFC 7587).
 
     An object codes one stream each way; `encode=False` or `decode=False` saves that half's memory
-    (25 and 18 kB; the scratch that both share takes 19 more). `memory`: what reserve() gave, used
+    (25 and 18 kB; the scratch that both share takes 20 more). `memory`: what reserve() gave, used
     by one object in each direction at a time.
     """
 

@@ -21,6 +21,7 @@
 
 CALLBOARD_THREAD_LOCAL char *callboard_scratch_top;
 CALLBOARD_THREAD_LOCAL char *callboard_scratch_end;
+CALLBOARD_THREAD_LOCAL char *callboard_silk_copies;
 __thread jmp_buf callboard_scratch_escape;
 
 size_t scratch_used_most;
@@ -40,6 +41,7 @@ void callboard_scratch_overflow(void) {
 void callboard_scratch_lend(void *block, size_t size) {
     callboard_scratch_top = block;
     callboard_scratch_end = callboard_scratch_top + size;
+    callboard_silk_copies = NULL;
     depth = 0;
     ASAN_POISON_MEMORY_REGION(block, size);
 }
@@ -60,6 +62,9 @@ void *callboard_scratch_push(size_t size) {
         abort();
     }
     ASAN_UNPOISON_MEMORY_REGION(start, size);
+    if (start <= callboard_silk_copies) {
+        callboard_silk_copies = NULL;
+    }
     callboard_scratch_top = start + rounded;
     alive[depth].end = callboard_scratch_top;
     alive[depth].used = used;

@@ -17,6 +17,7 @@ from .controls import HELP, Controls
 from .core.supervisor import Supervisor
 from .errors import CallboardError, InvalidArgument
 from .online import Online
+from .parts import part
 from .ringing import Ringing
 from .serial.commands import Commands
 from .serial.way_in import interrupted_within
@@ -132,9 +133,8 @@ class App:
         self._sound = hardware.microphone(), hardware.speaker()
         duplex = None
         if settings.half_duplex:
-            from .media.half_duplex import HalfDuplex
-
-            duplex = HalfDuplex(*self._sound, clock=hardware.clock)
+            parts = part("media.half_duplex", "half duplex")
+            duplex = parts.HalfDuplex(*self._sound, clock=hardware.clock)
             self._sound = duplex.microphone, duplex.speaker
         pictures = getattr(hardware, "pictures", None)  # most boards have neither
         self._camera, self._screen = pictures() if pictures else (None, None)
@@ -181,9 +181,7 @@ class App:
         ca, leaf = self._config.get("ca"), self._config.get("leaf_sha256")
         if not (ca or leaf):
             return self._hardware.tls()
-        from .net.tls import client_context
-
-        return client_context(ca, leaf)
+        return part("net.tls", "TLS").client_context(ca, leaf)
 
     def quit(self, restart=False, prompt=False):
         """End main(). Its status says whether to start again (`restart`), or to leave the line to

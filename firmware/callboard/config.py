@@ -14,8 +14,8 @@ import hashlib
 
 from . import port
 from .errors import CallboardError, InvalidArgument, StorageError
-from .net.tls import client_context
 from .net.url import parse
+from .parts import part
 from .voip.identity import is_word
 from .voip.registration import KEY_NAME, NONCE_NAME
 
@@ -132,7 +132,7 @@ def _certificate(name, value):
     if not port.has_tls():  # it cannot be checked, nor used: the host at the bridge does that
         return value
     try:
-        client_context(ca=value)
+        part("net.tls", "TLS").client_context(ca=value)
     except CallboardError as error:
         raise InvalidArgument("%s must be a certificate in DER: %s" % (name, error.message))
     return value

@@ -16,7 +16,7 @@ from array import array
 
 from . import port
 from .errors import InvalidArgument, StorageError
-from .flash import SIZE, seal
+from .flash import SIZE
 from .native import keystore as core
 
 NAME_MAX = 15
@@ -85,6 +85,9 @@ class KeyStore:
         self._open = False
         self._reopen()
         if root_key is not None:
+            from .flash import seal
+
+            self._encrypt = seal.encrypt_blocks
             self._seal_keys = bytearray(core.KS_SEAL_KEYS)
             self._crypto(core.seal_keys, root_key.key, self._seal_keys)
 
@@ -203,7 +206,7 @@ class KeyStore:
         return result
 
     def _crypto(self, function, *args):
-        return function(seal.encrypt_blocks, port.hmac_sha256, *args)
+        return function(self._encrypt, port.hmac_sha256, *args)
 
     def _stats(self):
         _checked(self._call(core.stats, self._numbers))

@@ -9,10 +9,13 @@ opus (native/opus/opus_core.h) and keystore (native/keystore/keystore.h) have no
 nothing native is installed they are None.
 """
 
-from . import native_files, port
+from . import port
 
-for _name in ("pcm", "wire", "opus", "keystore"):
-    native_files.check("callboard_" + _name, port.mpy_format())
+if port.mpy_format() >> 10:  # this Python loads native code
+    from . import native_files
+
+    for _name in ("pcm", "wire", "opus", "keystore"):
+        native_files.check("callboard_" + _name, port.mpy_format())
 
 try:
     import callboard_pcm as pcm

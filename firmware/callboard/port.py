@@ -302,8 +302,10 @@ def tls_client_context(ca_der=None, leaf_sha256=None, check_leaf=None):
     the system's CAs and MicroPython raises InvalidArgument. A leaf that is pinned without a CA is
     trusted whatever its dates and names say.
     """
-    from .port_socket import TLSContext
-
+    try:
+        from .port_socket import TLSContext
+    except ImportError:  # left out, see parts.py
+        raise InvalidArgument("this board has no TLS")
     if leaf_sha256 is not None:
         if len(leaf_sha256) != 32:
             raise InvalidArgument("leaf_sha256 must be 32 bytes")

@@ -5,6 +5,7 @@ from pathlib import Path
 from callboard import port
 from callboard.errors import InvalidArgument
 from callboard.media import wav
+from callboard.media.device_clock import RATES
 from callboard.media.camera import FileCamera, FileScreen
 from callboard_host.errors import BadInput
 
@@ -15,10 +16,10 @@ def check_files(microphone: Path | None, speaker: Path | None) -> None:
         if microphone:
             reader = wav.WavReader(str(microphone))
             reader.close()
-            if reader.rate not in wav.RATES:
+            if reader.rate not in RATES:
                 raise InvalidArgument(f"{microphone}: its rate is {reader.rate} Hz")
         if speaker:
-            wav.WavWriter(str(speaker), wav.RATES[0]).close()
+            wav.WavWriter(str(speaker), RATES[0]).close()
     except InvalidArgument as error:
         hint = "give a 16-bit mono PCM WAV of 8000, 16000 or 48000 Hz"
         raise BadInput(error.message, hint if microphone else "choose another file") from error

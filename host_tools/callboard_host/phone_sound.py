@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from callboard import codes, port
-from callboard.media import devices, pipeline
+from callboard.media import devices, pipeline, wav_devices
 from callboard.media.codec_set import CodecSet
 from callboard_host import phone_pictures
 
@@ -35,12 +35,12 @@ class PhoneSound:
         self._tell = tell
         clock = port.CLOCK
         self._microphone = (
-            devices.WavMicrophone(str(config.microphone), clock, config.ppm)
+            wav_devices.WavMicrophone(str(config.microphone), clock, config.ppm)
             if config.microphone
             else devices.NullMicrophone(config.rate, clock, config.ppm)
         )
         self._speaker = (
-            devices.WavSpeaker(str(config.speaker), config.rate, clock, config.ppm)
+            wav_devices.WavSpeaker(str(config.speaker), config.rate, clock, config.ppm)
             if config.speaker
             else devices.NullSpeaker(config.rate, clock, config.ppm)
         )

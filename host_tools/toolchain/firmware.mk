@@ -12,8 +12,8 @@ TINYUSB_SRC := $(abspath $(or $(TINYUSB_DIR),build/src/tinyusb))
 RP2_PORT := $(MICROPYTHON_SRC)/ports/rp2
 BOARD ?= RPI_PICO
 FIRMWARE := build/firmware/$(BOARD)
-# Bytes of flash in front of what the firmware keeps for itself (firmware/rp2/mpconfigport.h).
-ROOM_RPI_PICO := 630784
+# Bytes that a firmware may have: 10 kB less than what it keeps for itself leaves (firmware/rp2/mpconfigport.h).
+ROOM_RPI_PICO := 620000
 RP2_SOURCE_STAMP := build/stamps/source-rp2
 export PICO_SDK_DIR TINYUSB_DIR
 
@@ -54,6 +54,7 @@ $(FIRMWARE)/firmware.uf2: $(FIRMWARE)/board/mpconfigport.h $(FIRMWARE_SOURCES) \
 	  -DCMAKE_C_FLAGS_MINSIZEREL="-Oz -DNDEBUG" $(RP2_CMAKE) \
 	  $(call LOGGED,$(FIRMWARE)/cmake.log)
 	+@MICROPY_MPYCROSS=$(MICROPYTHON_OUT)/mpy-cross/mpy-cross \
+	  CALLBOARD_NETWORK=$$(grep -c NETWORK $(FIRMWARE)/board/mpconfigboard.cmake) \
 	  $(MAKE) -C $(FIRMWARE)/build --no-print-directory $(call LOGGED,$(FIRMWARE)/make.log)
 	@size=$$(stat -c %s $(FIRMWARE)/build/firmware.bin); room=$(or $(ROOM_$(BOARD)),$$size); \
 	  [ $$size -le $$room ] || { echo "The firmware has $$size bytes, and room for $$room."; exit 1; }

@@ -7,7 +7,8 @@ from media_rig import read_wav, remove, temporary, write_wav
 
 from callboard.errors import InvalidArgument
 from callboard.media.device_clock import SampleClock
-from callboard.media.devices import NullMicrophone, NullSpeaker, WavMicrophone, WavSpeaker
+from callboard.media.devices import NullMicrophone, NullSpeaker
+from callboard.media.wav_devices import WavMicrophone, WavSpeaker
 from callboard.port import CLOCK, ticks_diff
 from support import FakeClock, heap_locked, raises, require_heap_lock
 

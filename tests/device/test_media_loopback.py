@@ -5,8 +5,9 @@ import asyncio
 from media_rig import Pipe, read_wav, remove, stream, temporary, write_wav
 from media_sim import Lcg
 
-from callboard.media.devices import NullMicrophone, NullSpeaker, WavMicrophone, WavSpeaker
+from callboard.media.devices import NullMicrophone, NullSpeaker
 from callboard.media.pipeline import AudioSession
+from callboard.media.wav_devices import WavMicrophone, WavSpeaker
 from callboard.port import CLOCK
 
 

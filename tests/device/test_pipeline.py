@@ -19,8 +19,9 @@ from media_sim import Lcg
 
 from callboard import errors, native
 from callboard.media import rtp
-from callboard.media.devices import NullMicrophone, NullSpeaker, WavMicrophone, WavSpeaker
+from callboard.media.devices import NullMicrophone, NullSpeaker
 from callboard.media.pipeline import AudioSession
+from callboard.media.wav_devices import WavMicrophone, WavSpeaker
 from callboard.native import pcm
 from callboard.port import heap_used
 from support import FakeClock, SkipTest, heap_locked, raises, require_heap_lock, settle

@@ -20,14 +20,16 @@ _UNITY_Q12 = const(4096)
 
 
 class Background:
-    """Argument: `frame_samples`. `level`: of comfort noise. Nothing here allocates afterwards."""
+    """Arguments: `frame_samples`; `noise`: whether add_noise() is going to be called. `level`: of
+    comfort noise. Nothing here allocates afterwards."""
 
-    def __init__(self, frame_samples):
+    def __init__(self, frame_samples, noise=True):
         self.level = _SILENT
         self._n = frame_samples
-        self._noise = array("h", bytes(2 * frame_samples))
-        self._state = bytearray(pcm.NOISE_STATE)
-        pcm.noise_init(self._state, 1)
+        if noise:
+            self._noise = array("h", bytes(2 * frame_samples))
+            self._state = bytearray(pcm.NOISE_STATE)
+            pcm.noise_init(self._state, 1)
         self._gain_q12 = 0  # of the noise, at the end of the last frame
         self._floors = bytearray(_BLOCKS)  # of each block, the quietest frame
         self._level_q4 = 16 * _SILENT

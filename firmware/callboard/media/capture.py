@@ -33,14 +33,24 @@ class CapturePath:
         self._buffer = bytearray(self._payload_off + codec.max_payload)
         self._coded = array("h", bytes(2 * codec.frame_samples))
         self._marker = 1
+        self._reference = None
         self.use(microphone)
 
     def use(self, microphone):
         """Capture from this microphone from now on."""
         self.microphone = microphone
-        self._frame = array("h", bytes(2 * microphone.frame))
-        self._reference = array("h", bytes(2 * microphone.frame))
+        self._frame = self._coded
+        if microphone.rate != self._codec.rate:
+            self._frame = array("h", bytes(2 * microphone.frame))
         self._rates = RateConverter(microphone.rate, self._codec.rate)
+        self.set_stage(self.stage)
+
+    def set_stage(self, stage):
+        """`stage(pcm, reference)`, or None: frames stay as they are captured."""
+        self.stage = stage
+        self._reference = None
+        if stage is not None:
+            self._reference = array("h", bytes(2 * self.microphone.frame))
 
     def tick(self, playout):
         """Take a frame and send it; `playout` gives the reference. Raises what devices raise."""

@@ -2,7 +2,8 @@
 
 from ..errors import InvalidArgument
 from ..port import const, ticks_add, ticks_diff
-from .wav import RATES
+
+RATES = (8000, 16000, 48000)  # Hz
 
 _MILLION = const(1000000)
 _MAX_PPM = const(1000)  # so that 1 s * ppm stays a small integer on 32 bits

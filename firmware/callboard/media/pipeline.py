@@ -9,7 +9,6 @@ from ..port import const, random_bytes, ticks_diff
 from .capture import CapturePath
 from .codec_set import CodecSet
 from .devices import NullMicrophone, NullSpeaker
-from .echo import for_devices
 from .jitter import JitterBuffer
 from .playout import PlayoutPath
 from .rtp import RtpReceiver, RtpSender, check_stream
@@ -86,7 +85,14 @@ class AudioSession:
             self.jitter,
             self.delays,
         )
-        self.capture.stage = for_devices(self.capture.microphone, self.playout.speaker)
+        self.capture_stage = self._echo_control()
+
+    def _echo_control(self):
+        if not self.playout.speaker.loudspeaker:
+            return None
+        from .echo import for_devices
+
+        return for_devices(self.capture.microphone, self.playout.speaker)
 
     # -- what the application turns --------------------------------------------
 
@@ -131,7 +137,8 @@ class AudioSession:
 
     @capture_stage.setter
     def capture_stage(self, stage):
-        self.capture.stage = stage
+        self.playout.keep_reference(stage is not None)
+        self.capture.set_stage(stage)
 
     @property
     def on_first_audio(self):

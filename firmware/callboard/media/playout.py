@@ -8,7 +8,6 @@ from . import rtp
 from .background import Background
 from .jitter import FRAME, LOST, WAIT
 from .rates import RateConverter
-from .reference import PlaybackReference
 from .timescale import ElasticLine
 
 UNITY_Q12 = const(4096)
@@ -44,21 +43,32 @@ class PlayoutPath:
         self._receiver = receiver
         self._jitter = jitter
         self._delays = delays
-        self._background = Background(codec.frame_samples)
+        self._background = Background(codec.frame_samples, not codec.own_noise)
         self._coded = array("h", bytes(2 * codec.frame_samples))
         self._restarted = False  # the sender has, and no good packet has come since
         self._lost = self._waited = 0  # frames made up since the last received one
         self._silent = 0  # the jitter buffer's count that is taken into account
         self._since = 0  # frames since the last correction
+        self._reference = None
         self._small = codec.rate * _SMALL_MS // 1000
         self.use(speaker)
 
     def use(self, speaker):
         """Play on this speaker from now on."""
         self.speaker = speaker
-        self._frame = array("h", bytes(2 * speaker.frame))
+        self._frame = self._coded
+        if speaker.rate != self._codec.rate:
+            self._frame = array("h", bytes(2 * speaker.frame))
         self._rates = RateConverter(self._codec.rate, speaker.rate)
-        self._reference = PlaybackReference(speaker)
+        self.keep_reference(self._reference is not None)
+
+    def keep_reference(self, keep):
+        """Whether reference() is going to be asked for."""
+        self._reference = None
+        if keep:
+            from .reference import PlaybackReference
+
+            self._reference = PlaybackReference(self.speaker)
 
     # -- in --------------------------------------------------------------------
 
@@ -104,7 +114,8 @@ class PlayoutPath:
         if self.volume_q12 != UNITY_Q12:
             pcm.gain(self._frame, 0, speaker.frame, self.volume_q12)
         speaker.write(self._frame)
-        self._reference.played(self._frame)
+        if self._reference is not None:
+            self._reference.played(self._frame)
 
     def _next_frame(self, now_ms):
         """Add 20 ms to the line: received, or made up."""

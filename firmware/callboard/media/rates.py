@@ -14,8 +14,9 @@ class RateConverter:
             pcm.resampler_init(self._state, in_rate, out_rate)
 
     def convert(self, frame, n, out):
-        """Write what n samples of `frame` become to `out` (both array 'h')."""
-        if self._same:
-            pcm.copy(out, 0, frame, 0, n)
-        else:
+        """Write what n samples of `frame` become to `out` (both array 'h'); at the same rate `out`
+        may be `frame`."""
+        if not self._same:
             pcm.resample(self._state, frame, 0, n, out, 0)
+        elif out is not frame:
+            pcm.copy(out, 0, frame, 0, n)

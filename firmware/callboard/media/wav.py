@@ -9,8 +9,6 @@ import struct
 from ..errors import InvalidArgument
 from ..port import const
 
-RATES = (8000, 16000, 48000)
-
 _PCM = const(1)
 _EXTENSIBLE = const(0xFFFE)
 _PCM_GUID_TAIL = b"\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71"

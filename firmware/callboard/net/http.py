@@ -11,8 +11,8 @@ import json as json_module
 from .. import port
 from ..core.scope import run_with_timeout
 from ..errors import InvalidArgument, ProtocolError
+from ..parts import part
 from . import stream as streams
-from . import tls as tls_names
 from . import url as urls
 from .http_parser import READ_SIZE, ResponseParser
 
@@ -84,7 +84,7 @@ async def request(
     """
     target = urls.parse(url)
     if target.secure and tls is None:
-        tls = tls_names.client_context()
+        tls = part("net.tls", "TLS").client_context()
     head, body = build(method, target, json, data, headers)
     return await run_with_timeout(
         int(timeout * 1000),

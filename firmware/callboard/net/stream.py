@@ -7,10 +7,13 @@ allocate nothing.
 
 import errno
 
-from .. import port, port_socket
+from .. import port
 from ..core.scope import run_with_timeout
 from ..errors import InvalidArgument, NetworkError, TimedOut
-from . import tls as tls_names
+from ..parts import optional
+
+port_socket = optional("port_socket")  # a board's only network may be its serial line
+tls_names = optional("net.tls")
 
 RESERVE = 2048  # bytes that can always wait without allocating
 DEFAULT_LIMIT = 20480  # bytes that may wait at all
@@ -84,6 +87,8 @@ async def _connect_any(host, port_number, peer):
     Somebody else may have its address now, or nobody, who does not even say so: what counts is
     that something was read. The old address is forgotten for a new one only: there may be no DNS.
     """
+    if port_socket is None:
+        raise NetworkError("this board has no network but the bridge")
     key = (host, port_number)
     known = key in _proven
     _proven.discard(key)
@@ -115,7 +120,7 @@ async def _resolve(host, port_number):
 
 
 def _explain(error, peer):
-    found = tls_names.explain(error, peer)
+    found = tls_names.explain(error, peer) if tls_names is not None else None
     if found is None:
         reason = _REASONS.get(error.errno, error)
         found = NetworkError("no connection to %s: %s" % (peer, reason))

@@ -12,9 +12,9 @@ from .. import port
 from ..core.scope import run_with_timeout
 from ..errors import InvalidArgument, NetworkError, ProtocolError, TimedOut
 from ..native import wire
+from ..parts import part
 from . import http
 from . import stream as streams
-from . import tls as tls_names
 from . import url as urls
 from .http_parser import ResponseParser
 from .ws_parser import (
@@ -75,7 +75,7 @@ async def connect(
     """
     target = urls.parse(url, ("ws", "wss"))
     if target.secure and tls is None:
-        tls = tls_names.client_context()
+        tls = part("net.tls", "TLS").client_context()
     return await run_with_timeout(
         timeout_ms,
         _connect(

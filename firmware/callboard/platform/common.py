@@ -10,6 +10,7 @@ import json
 from .. import __version__, port, port_console
 from ..errors import InvalidArgument
 from ..log import Log
+from ..parts import part
 from ..serial.console import Console
 from ..serial.outlet import Outlet
 
@@ -88,10 +89,9 @@ class Common:
             return None
         if settings.relay_leaf_sha256 is not None:
             return port.tls_client_context(leaf_sha256=settings.relay_leaf_sha256)
-        from ..net.tls import context_from_file
-
+        tls = part("net.tls", "TLS")
         try:
-            return context_from_file(settings.relay_ca)
+            return tls.context_from_file(settings.relay_ca)
         except OSError as error:
             raise InvalidArgument("cannot read board.RELAY_CA %s: %s" % (settings.relay_ca, error))
 
@@ -104,7 +104,8 @@ class Common:
             return settings.microphone(settings.audio_rate, self.clock)
         if settings.microphone is None:
             return devices.NullMicrophone(settings.audio_rate, self.clock, settings.audio_ppm)
-        device = devices.WavMicrophone(settings.microphone, self.clock, settings.audio_ppm)
+        files = part("media.wav_devices", "sound from files")
+        device = files.WavMicrophone(settings.microphone, self.clock, settings.audio_ppm)
         self._devices.append(device)
         return device
 
@@ -118,7 +119,8 @@ class Common:
             return settings.speaker(rate, self.clock)
         if settings.speaker is None:
             return devices.NullSpeaker(rate, self.clock, ppm)
-        device = devices.WavSpeaker(settings.speaker, rate, self.clock, ppm)
+        files = part("media.wav_devices", "sound into files")
+        device = files.WavSpeaker(settings.speaker, rate, self.clock, ppm)
         device.loudspeaker = settings.loudspeaker
         self._devices.append(device)
         return device

@@ -7,6 +7,7 @@ import asyncio
 
 from .. import keystore, port
 from ..errors import InvalidArgument, StorageError
+from ..parts import part
 from . import silicon
 from .common import Common
 from .settings import Settings
@@ -34,9 +35,7 @@ class Hardware(Common):
         if parts.wireless:
             if network is None:
                 raise InvalidArgument("board.NETWORK is wifi, and this firmware has no Wi-Fi")
-            from .wifi import Wifi
-
-            self._wifi = Wifi(network, self.clock)
+            self._wifi = part("platform.wifi", "Wi-Fi").Wifi(network, self.clock)
 
     def _make_button(self, facts):
         from .pins import ButtonPin

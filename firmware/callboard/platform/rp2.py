@@ -6,6 +6,7 @@ stock firmware the keys are in two pin files behind the file system, and the log
 
 from ..errors import StorageError
 from ..flash import block
+from ..parts import part
 from ..port import const
 from .hardware import Hardware
 
@@ -45,7 +46,7 @@ class Platform(Hardware):
             return block.rp2_sectors(own.KEY_BLOCK)
         import rp2
 
-        from ..flash import pin_files
+        pin_files = part("flash.pin_files", "pin files")
 
         start = own.FILES_START if own is not None else 0
         return pin_files.pin_flash(rp2.Flash(start=start), PAGE)

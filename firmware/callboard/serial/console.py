@@ -15,9 +15,9 @@ import json
 from .. import codes, port, port_console
 from ..core.queue import BoundedQueue
 from ..errors import CallboardError
+from ..parts import part
 from . import framing, typed
 from .channel import BOARD, MESSAGE_MAX, Channel
-from .improv import Improv
 
 LINE_MAX = 256
 READ_MAX = 64
@@ -47,14 +47,8 @@ class Console(framing.Handler):
         self._bridge = bridge
         self.channel = Channel(BOARD, clock, outlet.frame, self._message)
         self.decoder = framing.Decoder(self, LINE_MAX, typed=True)
-        self._improv = Improv(
-            outlet.frame,
-            info,
-            self._join,
-            commands.scan_networks,
-            commands.has_network,
-            lambda: commands.locked,
-        )
+        self._info = info
+        self._improv = None  # made for the first packet
 
     async def run(self, read, take=None):
         """Until the end. `n = await read(buf)` reads at least one byte, 0 at the end of the input.
@@ -192,7 +186,22 @@ class Console(framing.Handler):
     # --- Improv ---
 
     async def _improv_packet(self, packet):
+        if self._improv is None:
+            if self._outlet.gentle:
+                return self._log.warn("improv: not during a call")
+            self._improv = self._make_improv()
         await self._improv.packet(packet[0], packet[1])
+
+    def _make_improv(self):
+        commands = self._commands
+        return part("serial.improv", "Improv").Improv(
+            self._outlet.frame,
+            self._info,
+            self._join,
+            commands.scan_networks,
+            commands.has_network,
+            lambda: commands.locked,
+        )
 
     async def _join(self, ssid, password):
         try:

@@ -10,7 +10,7 @@ import asyncio
 from .. import codes
 from ..core.backoff import Backoff
 from ..errors import CallboardError, NetworkError
-from ..net.tls import explain
+from ..parts import part
 from ..signalling.media import MediaTransport
 from .bridge import HOST_TLS
 from .budget import PAYLOADS, fits, refusal
@@ -126,10 +126,10 @@ class SerialNetwork:
         pipe = await self.bridge.open(HOST_TLS if by_host else 0)
         if tls is None or by_host:
             return pipe
-        from ..port_pipe import TlsPipe
-
+        tls_pipe = part("port_pipe", "TLS")
+        explain = part("net.tls", "TLS").explain
         try:
-            socket = TlsPipe(pipe, tls, server_hostname)
+            socket = tls_pipe.TlsPipe(pipe, tls, server_hostname)
             await socket.start()
             return socket
         except (OSError, ValueError) as error:

@@ -13,7 +13,7 @@ from ..port import const, ticks_diff
 
 CHUNK = const(64)  # bytes written at once
 BYTES_MAX = 6144  # that wait to be written; the longest line is below 4 kB
-ITEMS_MAX = 128
+ITEMS_MAX = 64
 CALL_PAUSE_MS = 20  # between chunks of lines while a call runs: one for each frame of audio
 FULL_PAUSE_MS = 5  # before looking again whether the line takes more
 PACKETS = const(4)  # that wait to be written

@@ -16,6 +16,7 @@ import gc
 from .. import codes
 from ..errors import InvalidArgument, ProtocolError
 from ..media.congestion import Congestion
+from ..parts import part
 from .callbacks import AV_CALLBACKS, listen
 from .outgoing import CHANNEL, Outgoing
 from .streams import Prepared, check_media
@@ -55,7 +56,7 @@ class Av(Outgoing):
         self._report = report or _nothing
         self._mute = False
         self._volume = VOLUME_MAX
-        self._session_class, self._codecs = self._load_media(microphone is not None, codecs)
+        self._session_class, self._codecs = self._load_media(speaker, codecs)
         self._clock = clock
         self._microphone = microphone
         self._speaker = speaker
@@ -78,14 +79,16 @@ class Av(Outgoing):
         self.views = None  # a voip.views.Views, once there is a line
         self._reserve_pictures(screen)
 
-    def _load_media(self, devices, codecs):
+    def _load_media(self, speaker, codecs):
         """The class of sessions, and the codecs; both now, as in a call it would be heard."""
         from ..media.codec_set import CodecSet
 
-        if not devices:
+        if speaker is None:
             from ..media.raw import RawSession
 
             return RawSession, CodecSet(codecs or ("pcmu",))
+        if speaker.loudspeaker:
+            from ..media import echo, reference  # noqa: F401
         from ..media.pipeline import AudioSession
 
         found = CodecSet(codecs)
@@ -98,9 +101,7 @@ class Av(Outgoing):
         self._taken = bytearray(self.camera.picture_max) if self.camera is not None else None
         self._shown = bytearray(screen) if screen else None
         if self.has_camera or screen:
-            from ..media.pictures import PictureSession
-
-            self._picture_class = PictureSession
+            self._picture_class = part("media.pictures", "pictures").PictureSession
 
     @property
     def codecs(self):

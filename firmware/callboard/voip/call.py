@@ -11,14 +11,15 @@ cross): our own is refused there, and the one that came in takes its place: call
 
 from .. import codes
 from ..errors import Busy
+from ..port import const
 
-IDLE = "idle"
-CALLING = "calling"  # asked the relay; the phone does not ring yet
-RINGING = "ringing"  # the phone rings
-INCOMING = "incoming"  # it rings here
-ANSWERING = "answering"  # answered here; the relay has not said yet how it is to be coded
-TALKING = "talking"
-ENDING = "ending"  # hung up here; the relay does not know yet
+IDLE = const("idle")
+CALLING = const("calling")  # asked the relay; the phone does not ring yet
+RINGING = const("ringing")  # the phone rings
+INCOMING = const("incoming")  # it rings here
+ANSWERING = const("answering")  # answered here; the relay has not said yet how it is to be coded
+TALKING = const("talking")
+ENDING = const("ending")  # hung up here; the relay does not know yet
 STATES = (IDLE, CALLING, RINGING, INCOMING, ANSWERING, TALKING, ENDING)
 
 _TABLE = {

@@ -21,6 +21,7 @@ The documents' names are mapped to these in firmware/README.md.
 from .. import codes, port
 from ..errors import NotRegistered, WrongOrder
 from ..net.url import parse
+from ..parts import part
 from . import call as calls
 from . import equipment
 from .av import Av
@@ -270,7 +271,8 @@ class Client:
     @property
     def watched(self):
         """How many watch this device without a call."""
-        return len(self._line.views) if self._line is not None else 0
+        views = self._line.views if self._line is not None else None
+        return len(views) if views is not None else 0
 
     @property
     def invitation(self):
@@ -354,10 +356,8 @@ class Client:
     def rooms(self, on_event=None):
         """The Rooms of this device's connection; `on_event` as there."""
         self._steps.check("rooms")
-        from ..rooms import Rooms
-
         line = self._online()
-        rooms = Rooms(line.link, on_event)
+        rooms = part("rooms", "rooms").Rooms(line.link, on_event)
         line.pushes["room.event"] = rooms.event
         return rooms
 

@@ -4,12 +4,13 @@ off -> system -> data_model -> av -> voip, and back the same way
 """
 
 from ..errors import WrongOrder
+from ..port import const
 
-OFF = "off"
-SYSTEM = "system"
-DATA_MODEL = "data_model"
-AV = "av"
-VOIP = "voip"
+OFF = const("off")
+SYSTEM = const("system")
+DATA_MODEL = const("data_model")
+AV = const("av")
+VOIP = const("voip")
 LEVELS = (OFF, SYSTEM, DATA_MODEL, AV, VOIP)
 
 # Function -> (the level it needs, the level it leads to).

@@ -1,15 +1,14 @@
 """What a registered device has: a link to the relay, its one call, and what the relay pushes."""
 
 from .. import codes
-from ..errors import InvalidArgument, RemoteError
+from ..errors import Busy, InvalidArgument, RemoteError
+from ..parts import part
 from ..signalling import hello
 from ..signalling.link import Link
 from .av import CHANNEL
 from .caller import Caller
 from .data_model import check_properties
-from .files import Files
 from .messages import Messages
-from .views import Views
 
 
 class Line:
@@ -55,14 +54,18 @@ class Line:
             report=tools["report"],
         )
         self.caller = Caller(self.link, av, tools["clock"], tools["report"])
-        self.views = Views(self.link, av, tools["clock"], tools["report"])
-        self._files = Files(av, tools["clock"])
+        self.views = None
+        if av.has_camera:
+            parts = self.link, av, tools["clock"], tools["report"]
+            self.views = part("voip.views", "pictures").Views(*parts)
+        self._clock = tools["clock"]
+        self._fetched = None  # a Files, once somebody fetches one
         self.pushes = {
-            "file.open": self._files.open,
-            "file.read": self._files.read,
-            "file.close": self._files.close,
-            "view.start": self.views.start,
-            "view.stop": self.views.stop,
+            "file.open": lambda params: self._files().open(params),
+            "file.read": lambda params: self._files().read(params),
+            "file.close": lambda params: self._files().close(params),
+            "view.start": self.views.start if self.views is not None else _no_camera,
+            "view.stop": self.views.stop if self.views is not None else _no_camera,
             "dm.set": self._dm_set,
             "voip.module_status": self._module_status,
             "voip.peer_ready": self._peer_ready,
@@ -75,8 +78,7 @@ class Line:
     async def stop(self):
         """Close the connection, end what runs over it."""
         await self.link.stop()
-        self.views.lost()
-        self._files.lost()
+        self._lose_visitors()
         await self._av.wait_stopped()
 
     # --- what the link tells ---
@@ -102,8 +104,12 @@ class Line:
             self.ready = False
             self._notify(codes.EVENT_P2P_PEER_LOST)
         self.caller.lost()
-        self.views.lost()
-        self._files.lost()
+        self._lose_visitors()
+
+    def _lose_visitors(self):
+        for each in (self.views, self._fetched):
+            if each is not None:
+                each.lost()
 
     # --- what the relay pushes ---
 
@@ -112,6 +118,13 @@ class Line:
         if handler is None:
             raise RemoteError("this device does not know %s" % method, codes.RPC_METHOD_NOT_FOUND)
         return handler(params)
+
+    def _files(self):
+        if self._fetched is None:
+            if self._av.running:
+                raise Busy("a call is going on")
+            self._fetched = part("voip.files", "files to fetch").Files(self._av, self._clock)
+        return self._fetched
 
     def _dm_set(self, params):
         properties = check_properties(params.get("properties"))
@@ -133,3 +146,7 @@ class Line:
 
     def _notify(self, event):
         self._av.emit("on_notify", event, 0, CHANNEL, codes.STREAM_AV)
+
+
+def _no_camera(params):
+    raise RemoteError("this device has no camera", codes.CODEC_UNAVAILABLE)

@@ -1,6 +1,7 @@
 """Media descriptions (PROTOCOL.md §4) as they arrive: checked, and told in the documents' form."""
 
 from ..errors import ProtocolError
+from ..parts import part
 
 _AUDIO = (
     ("ssrc", 1, 0xFFFFFFFF),
@@ -37,9 +38,7 @@ def check_video(side, stream):
     """Raises ProtocolError unless `stream` describes a stream of pictures."""
     if not isinstance(stream, dict):
         raise ProtocolError("media.%s must be a stream" % side)
-    from ..media import video
-
-    video.check_stream(stream)
+    part("media.video", "pictures").check_stream(stream)
 
 
 def audio_info(stream):

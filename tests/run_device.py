@@ -10,7 +10,8 @@ import gc
 import sys
 import time
 
-HERE = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
+HERE = globals().get("__file__", "")  # our firmware for boards tells no file names
+HERE = HERE.rsplit("/", 1)[0] if "/" in HERE else "."
 NATMODS = "x64" if sys.maxsize > 1 << 32 else "x86"
 for folder in ("/../build/natmods/" + NATMODS, "/../firmware", "", "/device"):
     sys.path.insert(0, HERE + folder)

@@ -69,6 +69,8 @@ void callboard_stack_init(void);
 #define MICROPY_PY_BUILTINS_POW3 (0)
 #undef MICROPY_PY_PLATFORM
 #define MICROPY_PY_PLATFORM (0)
+#undef MICROPY_PY___FILE__ /* 8 bytes of heap for each module */
+#define MICROPY_PY___FILE__ (0)
 #undef MICROPY_PY_OS_DUPTERM
 #define MICROPY_PY_OS_DUPTERM (0)
 #undef MICROPY_PY_OS_DUPTERM_NOTIFY

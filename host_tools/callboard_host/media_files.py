@@ -5,8 +5,8 @@ from pathlib import Path
 from callboard import port
 from callboard.errors import InvalidArgument
 from callboard.media import wav
-from callboard.media.device_clock import RATES
 from callboard.media.camera import FileCamera, FileScreen
+from callboard.media.device_clock import RATES
 from callboard_host.errors import BadInput
 
 

@@ -18,7 +18,7 @@ from ..port import const
 from . import codec
 
 _BITRATE_MIN = const(6000)  # RFC 7587 §6.1
-_BITRATE_MAX = const(64000)  # leaves half of max_payload to the peaks
+_BITRATE_MAX = const(64000)  # leaves a third of max_payload to the peaks
 _DTX_MAX = const(2)  # bytes; RFC 7587 §3.1.3: such a packet says only that nothing was said
 _INFO_SAMPLES = const(1)
 _INFO_FEC = const(5)
@@ -56,7 +56,7 @@ class Opus:
     frame_samples = 320
     clock_rate = 48000
     frame_ticks = 960
-    max_payload = 320  # 128 kb/s: more than any stream here is described with
+    max_payload = 240  # 96 kb/s: half more than any stream here is described with
     # libopus sends FEC only where bitrate, complexity and expected loss (per cent) allow it, and
     # gives up bandwidth for it: with less of any of the three it is no FEC, or not 16 kHz.
     bitrate = 24000

@@ -145,6 +145,7 @@ def check(make, rate, level, loud, seconds=24, corrections=True):
             assert figures["corrections_inserted" if ppm < 0 else "corrections_removed"] >= 2
 
 
+# slow
 def test_pcmu_with_quiet_pauses():
     check(stream, 8000, 70, 11)
 

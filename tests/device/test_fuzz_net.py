@@ -82,6 +82,7 @@ def check_message(event, payload):
         assert CLOSE <= event <= 10 and len(payload) <= 125
 
 
+# slow
 def test_websocket_parser():
     random = Random(0x57EB50C7)
     accepted = refused = 0

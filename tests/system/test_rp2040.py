@@ -127,6 +127,36 @@ def test_main_runs_and_waits_to_be_told(tmp_path):
     assert b"SN0007" in line.received_bytes
 
 
+LEFT_OUT = """
+import board_
+from callboard import platform, port
+from callboard.net import stream
+
+board_.MICROPHONE = "voice.wav"
+hardware = platform.create(board_)
+
+def dial():
+    import asyncio
+    asyncio.run(stream.connect("relay", 80))
+
+for ask in (hardware.microphone, lambda: port.tls_client_context(b"0"), dial):
+    try:
+        ask()
+    except Exception as error:
+        print(error.message)
+"""
+
+
+def test_what_is_left_out_is_refused_with_a_sentence():
+    files = {"board_.py": board_py()}
+    chip, host = powered(flash_image.with_files(flash_image.firmware_flash(), files))
+    assert Repl(chip, host).run(LEFT_OUT, 20_000).splitlines() == [
+        "this firmware comes without sound from files",
+        "this board has no TLS",
+        "this board has no network but the bridge",
+    ]
+
+
 def test_opus_in_both_directions_leaves_memory():
     probe = Path(flash_image.__file__).with_name("heap_probe.py")
     files = {

@@ -14,7 +14,7 @@ from callboard.errors import (
     RemoteError,
     WrongOrder,
 )
-from callboard.voip.callbacks import AvCallbacks
+from callboard.voip.listeners import AvCallbacks
 from support import settle
 
 CALL_CODES = (-1, -2, -3, -4, -5, -7, -8, -9, -12, -13, -14, -15, -17, -19, -20)

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import callboard
-from callboard.voip.callbacks import AvCallbacks, DeviceCallbacks
 from callboard.voip.client import Client
+from callboard.voip.listeners import AvCallbacks, DeviceCallbacks
 
 FIRMWARE = Path(callboard.__file__).parents[1]
 

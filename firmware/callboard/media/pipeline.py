@@ -17,6 +17,7 @@ from .stats import HeapMeter, Histogram, KeptMeter
 _SAMPLE_TICKS = const(50)  # the heap is looked at once a second
 _CPU_STEP_US = const(25)
 _DELAY_STEP_MS = const(1)
+_DELAYS_COARSE = const(32)  # up to 376 ms, more than the jitter buffer waits
 
 
 def random_start():
@@ -64,7 +65,7 @@ class AudioSession:
             frame_samples=decoder.frame_samples,
             ahead_ms=decoder.fec_ahead_ms,
         )
-        self.delays = Histogram(_DELAY_STEP_MS)
+        self.delays = Histogram(_DELAY_STEP_MS, _DELAYS_COARSE)
         self._clock = clock
         self._report = report
         self._cpu_us = Histogram(_CPU_STEP_US)

@@ -13,18 +13,19 @@ LOOKS = const(3)  # of KeptMeter
 class Histogram:
     """Counts values 0, 1, 2 … so that percentiles can be told; `add` does not allocate.
 
-    Argument: `step`, the width of a bucket. Values up to 128 * step are told to one step,
-    up to 1144 * step to eight, larger ones only by `max`.
+    Arguments: `step`, the width of a bucket; `coarse`, how many are eight times as wide. Values up
+    to 128 * step are told to one step, up to 1144 * step to eight, larger ones only by `max`.
     """
 
-    def __init__(self, step):
+    def __init__(self, step, coarse=_COARSE):
         self.step = step
-        self._buckets = array("i", bytes(4 * (_FINE + _COARSE)))
+        self._coarse = coarse
+        self._buckets = array("i", bytes(4 * (_FINE + coarse)))
         self.clear()
 
     def clear(self):
         """Forget everything."""
-        for i in range(_FINE + _COARSE):
+        for i in range(len(self._buckets)):
             self._buckets[i] = 0
         self.count = 0
         self.max = 0
@@ -36,8 +37,8 @@ class Histogram:
         bucket = value // self.step
         if bucket >= _FINE:
             bucket = _FINE + (bucket - _FINE) // 8
-            if bucket >= _FINE + _COARSE:
-                bucket = _FINE + _COARSE - 1
+            if bucket >= _FINE + self._coarse:
+                bucket = _FINE + self._coarse - 1
         self._buckets[bucket] += 1
         self.count += 1
         if value > self.max:
@@ -47,7 +48,7 @@ class Histogram:
         """The upper edge of the bucket in which `percent` (0..100) of the values end."""
         wanted = (self.count * percent + 99) // 100
         seen = 0
-        for bucket in range(_FINE + _COARSE):
+        for bucket in range(len(self._buckets)):
             seen += self._buckets[bucket]
             if seen >= wanted and seen:
                 return min(self._edge(bucket), self.max)
@@ -56,7 +57,7 @@ class Histogram:
     def _edge(self, bucket):
         if bucket < _FINE:
             return (bucket + 1) * self.step
-        if bucket == _FINE + _COARSE - 1:
+        if bucket == len(self._buckets) - 1:
             return self.max
         return (_FINE + (bucket - _FINE + 1) * 8) * self.step
 

@@ -204,7 +204,7 @@ test: setup cpus firmware stock-firmware $(STAMPS)/packages-peers $(STAMPS)/pack
 	@$(PYTEST) --spec-coverage $(ARGS)
 
 test-quick: setup ## unit tests only: no whole programs, nothing slow
-	@$(PYTEST) -m "not system and not slow" $(ARGS)
+	@$(PYTEST) -n $$(($(JOBS) + 1)) --dist loadfile -m "not system and not slow" $(ARGS)
 
 soak: setup cpus firmware stock-firmware ## the long forms of the tests that have one; takes hours
 	@CALLBOARD_SOAK=1 $(PYTEST) -m soak $(ARGS)

@@ -65,7 +65,8 @@ def pytest_collection_finish(session):
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report):
     """Keep a test's worst phase: a failed teardown is a failed test."""
-    result = _results[report.nodeid]
+    # With xdist the tests are collected elsewhere.
+    result = _results.setdefault(report.nodeid, {"rows": [], "outcome": "claimed"})
     counts = report.when == "call" or report.outcome != "passed"
     if counts and result["outcome"] != "failed":
         result["outcome"] = report.outcome

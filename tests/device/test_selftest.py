@@ -83,6 +83,7 @@ PARTS = (
 
 
 # covers: V-01
+# slow
 async def test_every_part_is_tried():
     found = await tried()
     assert sorted(found) == sorted(PARTS)

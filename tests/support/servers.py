@@ -122,7 +122,7 @@ class WebSocketPeer:
             event = parser.next()
             if event != NEED_DATA:
                 return event, bytes(parser.buffer[parser.off : parser.off + parser.length])
-            data = await self._reader.read(min(4096, len(parser.space())))
+            data = await self._reader.read(min(1024, len(parser.space())))
             if not data:
                 raise EOFError
             parser.space()[: len(data)] = data

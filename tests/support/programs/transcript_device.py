@@ -104,6 +104,7 @@ async def one_call(device):
 async def resume(device):
     await one_call(device)
     await device.seen("online", 2)
+    await asyncio.sleep(0.5)  # the push comes again, and nobody but the relay sees its answer
     await device.client.report({"volume": 7})
     await device.seen("online", 3)
 

@@ -124,6 +124,7 @@ def run_http(data, random):
     return parser.done
 
 
+# slow
 def test_http_parser():
     random = Random(0x4774)
     accepted = refused = 0

@@ -104,6 +104,7 @@ def test_in_continuous_noise(record_property):
         assert figures["corrections_inserted"] + figures["corrections_removed"] >= 10
 
 
+@pytest.mark.slow
 def test_where_it_is_never_quiet(monkeypatch):
     """Then whole pitch periods are left out or repeated, as late as the delay allows."""
     monkeypatch.setattr("callboard.media.background.Background.observe", lambda self, level: False)

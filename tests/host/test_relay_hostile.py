@@ -212,6 +212,7 @@ FRIENDS = {"device": ("oFRIEND", "user"), "user": ("FRIEND", "device")}
 
 
 @pytest.mark.soak
+@pytest.mark.slow
 @pytest.mark.timeout(times(120, 3600))
 @pytest.mark.parametrize(
     ("role", "messages"), [("device", times(10_000, 100_000)), ("user", times(2_000, 20_000))]

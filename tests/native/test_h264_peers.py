@@ -21,6 +21,9 @@ def ffmpeg(*arguments):
     return subprocess.run(command, check=True, timeout=40, stdout=subprocess.PIPE).stdout
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     """Three seconds of 640×360 with a key frame each second, by x264."""

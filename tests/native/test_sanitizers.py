@@ -37,6 +37,7 @@ def test_no_warnings(source, tmp_path):
     run("gcc", *strict.split(), "-c", source, "-o", tmp_path / "out.o")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60 + SECONDS)
 def test_fuzz_with_sanitizers(tmp_path):
     program = tmp_path / "fuzz_cores"

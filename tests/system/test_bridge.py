@@ -187,6 +187,20 @@ async def test_the_command(tmp_path):
             assert last["counts"]["sessions"] == 1
 
 
+async def test_a_bridge_that_is_killed_is_missed(tmp_path):
+    """It says no goodbye; who looks at the log next sees the board go offline, then return."""
+    async with staged(tmp_path) as stage:
+        with without_network(stage, config(tmp_path)) as virtual:
+            where = (virtual.path, "--relay", stage.relay_url, "--ca", stage.ca_path)
+            with Program("bridge", *where) as bridge:
+                await asyncio.to_thread(bridge.wait_line, "ready to call")
+                bridge.process.kill()
+            with Program("log", virtual.path) as log:
+                await asyncio.to_thread(log.wait_line, "offline")
+            with Program("bridge", *where) as bridge:
+                await asyncio.to_thread(bridge.wait_line, "online")
+
+
 def use(bridge):
     bridge.wait_line("is bridged to https://127.0.0.1")
     bridge.wait_line("ready to call")

@@ -151,7 +151,11 @@ print(repr([(name, store.get(name)) for name in store.keys()]))
 def keys_of(pico: Pico) -> dict[str, bytes]:
     """The board's key store as callboard on the board reads it. It is left at its prompt."""
     command = [sys.executable, "-m", "mpremote", "connect", pico.line, "exec", SHOW_KEYS]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    for _ in range(5):
+        said = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        if said.returncode == 0:
+            break
+        time.sleep(1)  # it was just flashed, and its line went away as it restarted
     assert said.returncode == 0, said.stdout + said.stderr
     return dict(ast.literal_eval(said.stdout.strip().splitlines()[-1]))
 

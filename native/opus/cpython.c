@@ -5,8 +5,11 @@
 #include "../common/cpython_glue.h"
 #include "opus_core.h"
 
-static PyObject *encode(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
-    (void)module;
+/* encode, decode and decode_fec differ only in what they call. */
+typedef int32_t (*coder_t)(uint8_t *, size_t, uint8_t *, size_t, const uint8_t *, size_t, int32_t, int32_t,
+    uint8_t *, size_t, int32_t, int32_t);
+
+static PyObject *code_with(coder_t coder, PyObject *const *arguments, Py_ssize_t count) {
     taken_t got;
     int32_t done;
     if (!take(&got, "wwriiwii", arguments, count)) {
@@ -14,38 +17,25 @@ static PyObject *encode(PyObject *module, PyObject *const *arguments, Py_ssize_t
     }
     const int32_t *n = got.numbers;
     Py_BEGIN_ALLOW_THREADS
-    done = cbo_encode(TAKEN(got, 0), TAKEN(got, 1), TAKEN(got, 2), n[0], n[1], TAKEN(got, 3), n[2], n[3]);
+    done = coder(TAKEN(got, 0), TAKEN(got, 1), TAKEN(got, 2), n[0], n[1], TAKEN(got, 3), n[2], n[3]);
     Py_END_ALLOW_THREADS
     give_back(&got);
     return PyLong_FromLong(done);
 }
 
-/* decode and decode_fec differ only in what they call. */
-typedef int32_t (*decoder_t)(uint8_t *, size_t, uint8_t *, size_t, const uint8_t *, size_t, int32_t, int32_t,
-    uint8_t *, size_t, int32_t, int32_t);
-
-static PyObject *decode_with(decoder_t decoder, PyObject *const *arguments, Py_ssize_t count) {
-    taken_t got;
-    int32_t done;
-    if (!take(&got, "wwriiwii", arguments, count)) {
-        return NULL;
-    }
-    const int32_t *n = got.numbers;
-    Py_BEGIN_ALLOW_THREADS
-    done = decoder(TAKEN(got, 0), TAKEN(got, 1), TAKEN(got, 2), n[0], n[1], TAKEN(got, 3), n[2], n[3]);
-    Py_END_ALLOW_THREADS
-    give_back(&got);
-    return PyLong_FromLong(done);
+static PyObject *encode(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+    (void)module;
+    return code_with(cbo_encode, arguments, count);
 }
 
 static PyObject *decode(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
     (void)module;
-    return decode_with(cbo_decode, arguments, count);
+    return code_with(cbo_decode, arguments, count);
 }
 
 static PyObject *decode_fec(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
     (void)module;
-    return decode_with(cbo_decode_fec, arguments, count);
+    return code_with(cbo_decode_fec, arguments, count);
 }
 
 static PyObject *conceal(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {

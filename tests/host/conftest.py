@@ -1,5 +1,6 @@
 """Fixtures of the host tests: a relay inside the test's own event loop, and clients of it."""
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from callboard_host.relay import Relay, RelayConfig
 from callboard_host.relay.admin_client import AdminClient
 from callboard_host.relay.rooms import Limits
 from support.relay_client import SignallingClient, new_client_id
+from support.wired_device import wired_device
 
 APP = "wx1234567890abcdef"
 MODEL = "doorbell-1"
@@ -22,6 +24,18 @@ class World:
     relay: Relay
     admin: AdminClient
     clients: list = field(default_factory=list)
+
+    @asynccontextmanager
+    async def ready_device(self, python, flash, **options):
+        """A real device, SN0001, on this Python: registered, online, and ready for calls."""
+        options |= {"url": self.relay.url, "flash": str(flash), "app": APP}
+        async with wired_device(python, model=MODEL, sn="SN0001", **options) as wired:
+            await wired.do("start")
+            ticket = (await self.admin.ticket(MODEL, "SN0001"))["ticket"]
+            await wired.do("register", ticket=ticket)
+            await wired.told("ready")
+            await wired.do("told")
+            yield wired
 
     async def register(self, sn="SN0001", **more):
         """Register a device over HTTP; returns its identity for hello, with the key."""

@@ -11,9 +11,8 @@ from callboard_host.relay.rooms import Limits
 from support.covers import covers
 from support.pythons import PYTHONS
 from support.relay_client import Refusal, rtp_packet
-from support.wired_device import wired_device
 
-from .conftest import APP, MODEL
+from .conftest import MODEL
 
 SN = "SN0001"
 DEVICE = {"model_id": MODEL, "sn": SN}
@@ -30,12 +29,7 @@ async def world(make_world):
 @pytest.fixture(params=PYTHONS)
 async def device(request, world, tmp_path):
     """A registered device on each Python, online and ready."""
-    options = {"url": world.relay.url, "flash": str(tmp_path / "flash"), "app": APP}
-    async with wired_device(request.param, model=MODEL, sn=SN, **options) as wired:
-        await wired.do("start")
-        await wired.do("register", ticket=(await world.admin.ticket(MODEL, SN))["ticket"])
-        await wired.told("ready")
-        await wired.do("told")
+    async with world.ready_device(request.param, tmp_path / "flash") as wired:
         yield wired
 
 

@@ -9,9 +9,8 @@ from callboard.media.video import VideoReceiver
 from support.covers import covers
 from support.pythons import PYTHONS
 from support.relay_client import Refusal
-from support.wired_device import wired_device
 
-from .conftest import APP, MODEL
+from .conftest import MODEL
 
 SN = "SN0001"
 BELL = {"model_id": MODEL, "sn": SN}
@@ -27,13 +26,8 @@ FILE = bytes(i * 7 & 255 for i in range(10000))
 @pytest.fixture(params=PYTHONS)
 async def device(request, world, tmp_path):
     """A registered device whose application gives pictures, online and ready."""
-    options = {"url": world.relay.url, "flash": str(tmp_path / "flash"), "app": APP}
-    options |= {"camera": True, "file": FILE.hex()}
-    async with wired_device(request.param, model=MODEL, sn=SN, **options) as wired:
-        await wired.do("start")
-        await wired.do("register", ticket=(await world.admin.ticket(MODEL, SN))["ticket"])
-        await wired.told("ready")
-        await wired.do("told")
+    options = {"camera": True, "file": FILE.hex()}
+    async with world.ready_device(request.param, tmp_path / "flash", **options) as wired:
         yield wired
 
 

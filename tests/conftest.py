@@ -1,12 +1,14 @@
-"""What every test run shares: device tests on MicroPython, and the rows of the feature table.
+"""What every test run shares: device tests on MicroPython, and what came out of each test.
 
 Files in tests/device/ are collected twice: by pytest itself for CPython, and as DeviceFile for
-both MicroPython builds. With --spec-coverage the run's results go to build/test-results.json and
-a table of shown rows is printed before pytest's closing line.
+both MicroPython builds. With --results=FILE the run's results are written there, for
+spec_coverage.py.
 """
 
+import gc
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -25,9 +27,10 @@ _results: spec_coverage.Results = {}
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--spec-coverage",
-        action="store_true",
-        help="write build/test-results.json and print which rows of the feature table are shown",
+        "--results",
+        type=Path,
+        metavar="FILE",
+        help="write there what came out of each test, and the rows of the feature table it shows",
     )
 
 
@@ -58,25 +61,26 @@ def pytest_collection_finish(session):
     for item in session.items:
         if isinstance(item, DeviceItem):
             item.device_run.names.append(item.test_name)
-        rows = [row for mark in item.iter_markers("covers") for row in mark.args]
-        _results[item.nodeid] = {"rows": sorted(set(rows)), "outcome": "claimed"}
+        rows = sorted({row for mark in item.iter_markers("covers") for row in mark.args})
+        _results[item.nodeid] = {"rows": rows, "outcome": "claimed"}
+        item.user_properties.append(("rows", rows))
+    # Firmware collects its garbage often; here that would walk all of pytest's tests each time.
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report):
     """Keep a test's worst phase: a failed teardown is a failed test."""
-    # With xdist the tests are collected elsewhere.
-    result = _results.setdefault(report.nodeid, {"rows": [], "outcome": "claimed"})
+    # Run side by side, tests are collected in another process, and come here with their reports.
+    rows = dict(report.user_properties).get("rows", [])
+    result = _results.setdefault(report.nodeid, {"rows": rows, "outcome": "claimed"})
     counts = report.when == "call" or report.outcome != "passed"
     if counts and result["outcome"] != "failed":
         result["outcome"] = report.outcome
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    if not config.getoption("--spec-coverage"):
-        return
-    spec_coverage.RESULTS_FILE.parent.mkdir(exist_ok=True)
-    spec_coverage.RESULTS_FILE.write_text(json.dumps(_results, indent=1), encoding="utf-8")
-    terminalreporter.section("feature table")
-    for line in spec_coverage.write_report(_results):
-        terminalreporter.write_line(line)
+def pytest_sessionfinish(session):
+    file = session.config.getoption("--results")
+    if file and not hasattr(session.config, "workerinput"):  # the results come together in one
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(_results, indent=1), encoding="utf-8")

@@ -1,20 +1,22 @@
 """Which rows of the feature table the tests show: `make spec-coverage`.
 
-Reads build/test-results.json, written by `make test`, and writes build/spec-coverage.json:
-`shown` (row -> tests), `not_meaningful` (row -> why no test can show it here), `missing` (rows). A
-test shows its rows only if it passed on every Python on which it ran. Without results the rows are
-what the tests claim, and the report says so.
+Reads build/results/*.json, written by `make test`, and writes build/spec-coverage.json: `shown`
+(row -> tests), `not_meaningful` (row -> why no test can show it here), `missing` (rows). A test
+shows its rows only if it passed on every Python on which it ran. Without results the rows are what
+the tests claim, and the report says so.
 """
 
 import json
 import subprocess
 import sys
+import tempfile
+from collections import Counter
 from pathlib import Path
 
 TOP = Path(__file__).parents[1]
 ROWS_FILE = TOP / "tests" / "spec_rows.json"
 REASONS_FILE = TOP / "tests" / "spec_not_meaningful.json"
-RESULTS_FILE = TOP / "build" / "test-results.json"
+RESULTS = TOP / "build" / "results"  # one file per run of pytest; no test is in two of them
 COVERAGE_FILE = TOP / "build" / "spec-coverage.json"
 
 FAMILIES = {"V": "VoIP device", "X": "X-P2P", "M": "MRTC", "S": "security, console"}
@@ -56,7 +58,9 @@ def write_report(results: Results) -> list[str]:
     COVERAGE_FILE.parent.mkdir(exist_ok=True)
     text = json.dumps(report, indent=1, ensure_ascii=False)
     COVERAGE_FILE.write_text(text + "\n", encoding="utf-8")
-    lines = [f"feature table, rows shown ({report['basis']}):"]
+    outcomes = Counter(result["outcome"] for result in results.values())
+    lines = ["tests: " + ", ".join(f"{n} {outcome}" for outcome, n in outcomes.most_common())]
+    lines += [f"feature table, rows shown ({report['basis']}):"]
     for letter, title in FAMILIES.items():
         family = [row for row in all_rows if row.startswith(letter)]
         done = sum(row in shown for row in family)
@@ -66,21 +70,27 @@ def write_report(results: Results) -> list[str]:
     return lines
 
 
-def main() -> int:
-    """Report on the last `make test`; without one, on what the tests claim."""
-    if not RESULTS_FILE.exists():
-        command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--spec-coverage"]
+def claims() -> Results:
+    """What every test claims to show, from a collection without a run."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory, "claims.json")
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-q", f"--results={file}"]
         collected = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
         if collected.returncode:
-            print(collected.stdout[-3000:] + collected.stderr[-3000:], file=sys.stderr)
-            return collected.returncode
-        results = json.loads(RESULTS_FILE.read_text(encoding="utf-8"))
-        RESULTS_FILE.unlink()  # claims must not be taken for results the next time
-    else:
-        results = json.loads(RESULTS_FILE.read_text(encoding="utf-8"))
+            sys.exit(collected.stdout[-3000:] + collected.stderr[-3000:])
+        return json.loads(file.read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    """Report on the last `make test`; without one, on what the tests claim."""
+    files = sorted(RESULTS.glob("*.json"))
+    results = claims() if not files else {}
+    for file in files:
+        results |= json.loads(file.read_text(encoding="utf-8"))
+    if not results:
+        sys.exit("The last run had no test to run: see what ARGS chose.")
     print("\n".join(write_report(results)))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -5,7 +5,7 @@ import gc
 from voip_bench import PAYLOAD, VISITOR, Bench, rtp_packet
 
 from callboard import codes, port
-from support import SkipTest, collecting_little, settle
+from support import SkipTest, settle
 
 
 async def made(bench, n):
@@ -53,9 +53,8 @@ async def heap_is_level(call, count, warm, readings):
     bench = Bench()
     await bench.ready()
     heap = [None] * readings
-    with collecting_little():
-        for n in range(readings):
-            heap[n] = await heap_after(bench, call, count)
+    for n in range(readings):
+        heap[n] = await heap_after(bench, call, count)
     assert bench.client.level == "voip" and bench.relay.attempts == 1
     await bench.close()
     if heap[0] is None:

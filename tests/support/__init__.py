@@ -3,7 +3,6 @@
 from support import FakeClock, SkipTest, heap_locked, raises
 """
 
-import gc
 import sys
 
 from support.fake_clock import FakeClock, settle  # noqa: F401
@@ -49,23 +48,6 @@ class heap_locked:
 
     def __exit__(self, kind, value, trace):
         micropython.heap_unlock()
-        return False
-
-
-class collecting_little:
-    """`with collecting_little():` gc.collect() looks only at what was made since (CPython).
-
-    A client that collects at each call would go through all that pytest holds, again and again.
-    """
-
-    def __enter__(self):
-        if hasattr(gc, "freeze"):
-            gc.collect()
-            gc.freeze()
-
-    def __exit__(self, kind, value, trace):
-        if hasattr(gc, "freeze"):
-            gc.unfreeze()
         return False
 
 

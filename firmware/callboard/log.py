@@ -133,13 +133,31 @@ class Module:
 
 def printable(text):
     """`text` with control characters and lone surrogates as dots: it stays one line."""
-    for character in text:
-        code = ord(character)
-        if code < 32 or 127 <= code < 160 or 0xD800 <= code <= 0xDFFF:
-            break
-    else:
-        return text
-    return "".join(
-        "." if ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) <= 0xDFFF else c
-        for c in text
-    )
+    data = port.utf8(text)
+    for byte in data:
+        if byte < 32 or byte == 0x7F or byte == 0xC2 or byte == 0xED:
+            return _cleaned(data)
+    return text
+
+
+def _cleaned(data):
+    clean = b""
+    i = kept = 0
+    while i < len(data):
+        size = _unprintable(data, i)
+        if size:
+            clean += data[kept:i] + b"."
+            kept = i + size
+        i += size or 1
+    return (clean + data[kept:]).decode()
+
+
+def _unprintable(data, i):
+    """Bytes of the control character or half character that begins at `i` in UTF-8; 0: none."""
+    if data[i] < 32 or data[i] == 0x7F:
+        return 1
+    if data[i] == 0xC2 and data[i + 1] < 0xA0:  # U+0080 to U+009F
+        return 2
+    if data[i] == 0xED and data[i + 1] >= 0xA0:  # U+D800 to U+DFFF
+        return 3
+    return 0

@@ -47,6 +47,18 @@ try:
 except ImportError:
     json_text = json.dumps  # MicroPython's escapes nothing that it need not
 
+# -- text ----------------------------------------------------------------------
+
+
+def utf8(text):
+    """The bytes of `text`, half characters (lone surrogates) included.
+
+    What looks at each character of somebody's text looks at these: MicroPython keeps every
+    character that a loop, an index or chr() makes of a text for ever, as it does names.
+    """
+    return text.encode("utf-8", "surrogatepass")
+
+
 # -- monotonic time ------------------------------------------------------------
 
 _TICKS_MASK = const(0x3FFFFFFF)

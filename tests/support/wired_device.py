@@ -38,7 +38,9 @@ class WiredDevice:
         self._writer.write(text.encode() + b"\n")
         limit_s = WAIT_S + arguments.get("ms", 0) / 1000
         line = await asyncio.wait_for(self._reader.readline(), limit_s)
-        assert line, "the device ended"
+        if not line:
+            await asyncio.wait_for(self._program, limit_s)  # what was wrong with it
+            raise AssertionError("the device ended by itself")
         answer = json.loads(line)
         if "code" in answer:
             raise DeviceRefused(answer)

@@ -119,8 +119,8 @@ def header_line(name, value):
     value = str(value)
     if not name or name.lower() in _OURS:
         raise InvalidArgument("header %s cannot be set" % name)
-    for character in name + value:
-        if not 0x20 <= ord(character) < 0x7F:
+    for byte in port.utf8(name + value):
+        if not 0x20 <= byte < 0x7F:
             raise InvalidArgument("header %s has a control or non-ASCII character" % name)
     if ":" in name or " " in name:
         raise InvalidArgument("header name %s is malformed" % name)

@@ -216,7 +216,9 @@ class ResponseParser:
 
 def _text(data):
     """Visible text of a header as str; each byte above 0x7F stands for itself."""
+    wide = False
     for byte in data:
         if (byte < 0x20 and byte != 9) or byte == 0x7F:
             raise ProtocolError("control character in an HTTP header")
-    return "".join(chr(byte) for byte in data)
+        wide = wide or byte > 0x7F
+    return "".join(chr(byte) for byte in data) if wide else bytes(data).decode()

@@ -1,6 +1,7 @@
 """Takes http, https, ws and wss URLs apart (RFC 3986, as far as a relay's addresses need it)."""
 
 from ..errors import InvalidArgument
+from ..port import utf8
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 MAX_LENGTH = 1024  # characters
@@ -27,8 +28,8 @@ def parse(url, schemes=("http", "https")):
     """A Url. Raises InvalidArgument that says what is wrong; user names in URLs are refused."""
     if not isinstance(url, str) or not 0 < len(url) <= MAX_LENGTH:
         raise InvalidArgument("url must be a string of 1 to %d characters" % MAX_LENGTH)
-    for character in url:
-        if not 0x20 < ord(character) < 0x7F:
+    for byte in utf8(url):
+        if not 0x20 < byte < 0x7F:
             raise InvalidArgument("url has a space, control or non-ASCII character")
     scheme, separator, rest = url.partition("://")
     scheme = scheme.lower()
@@ -42,10 +43,10 @@ def parse(url, schemes=("http", "https")):
 
 
 def _end_of_authority(rest):
-    for i, character in enumerate(rest):
-        if character in "/?":
-            return i
-    return len(rest)
+    path, query = rest.find("/"), rest.find("?")
+    if path < 0 or 0 <= query < path:
+        path = query
+    return path if path >= 0 else len(rest)
 
 
 def _host_and_port(authority, default_port):

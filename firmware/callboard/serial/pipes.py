@@ -244,4 +244,4 @@ class Pipes:
 
 def _sentence(data):
     """A text of the other end's, whatever it sent."""
-    return "".join(chr(byte) if 32 <= byte < 127 else "?" for byte in data[:REASON_MAX])
+    return bytes([byte if 32 <= byte < 127 else 63 for byte in data[:REASON_MAX]]).decode()

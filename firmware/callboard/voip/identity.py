@@ -1,6 +1,6 @@
 """What names a device: its model, serial number and app, and their limits (000 §3)."""
 
-from .. import codes
+from .. import codes, port
 from ..errors import InvalidArgument
 
 SN_MAX = 128  # bytes
@@ -31,9 +31,8 @@ def is_word(text):
     """True when `text` is not empty and all of it is in [A-Za-z0-9_-]."""
     if not isinstance(text, str) or not text:
         return False
-    for character in text:
-        code = ord(character)
-        if not (48 <= code <= 57 or 65 <= code <= 90 or 97 <= code <= 122 or code in (45, 95)):
+    for byte in port.utf8(text):
+        if not (48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122 or byte in (45, 95)):
             return False
     return True
 

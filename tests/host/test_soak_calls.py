@@ -27,6 +27,9 @@ SN = "SN0001"
 CALLS = times(50, 1000)
 RESTART = times(25, 100)  # calls from one restart of the relay to the next
 RING_MS = 5_000
+# Bytes by which the heap may grow. The smallest thing that each call could leave behind takes 16; in
+# 50 calls, something that is made once at some time must not count for it.
+GROWTH_MAX = times(15 * RESTART, 0)
 EVERY_TIMEOUT = times(45, 40)  # calls from one that nobody answers to the next: it takes RING_MS
 REPORT = Path(__file__).parents[2] / "build" / times("soak-short.json", "soak.json")
 
@@ -161,7 +164,7 @@ class Soak:
             await self.device.do("told")  # forget the rest
             self.phone.inbox.clear()
             if number % RESTART == RESTART - 1:
-                held.append(await self.device.do("measure"))
+                held.append(kept([await self.device.do("measure") for _ in range(3)]))
         middle = len(held) // 2
         before, after = kept(held[:middle]), kept(held[middle:])
         return {
@@ -181,8 +184,12 @@ class Soak:
 
 
 def kept(measured):
-    """The least of some measurements: now and then a collector takes a number for a pointer."""
-    return {name: min(each[name] for each in measured) for name in ("heap_bytes", "sockets")}
+    """The last of some measurements, with the least it held in any of them.
+
+    Now and then a collector takes a number for a pointer.
+    """
+    least = {name: min(each[name] for each in measured) for name in ("heap_bytes", "sockets")}
+    return measured[-1] | least
 
 
 @covers("V-08")
@@ -201,4 +208,4 @@ async def test_calls_without_end_leave_nothing_behind(make_world, tmp_path):
     REPORT.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     assert report["failures"] == 0, report["what_failed"]
     assert report["calls"] == CALLS
-    assert report["heap_growth_bytes"] <= 0 and report["socket_growth"] == 0, report
+    assert report["heap_growth_bytes"] <= GROWTH_MAX and report["socket_growth"] == 0, report

@@ -27,8 +27,8 @@ SN = "SN0001"
 CALLS = times(50, 1000)
 RESTART = times(25, 100)  # calls from one restart of the relay to the next
 RING_MS = 5_000
-# Bytes by which the heap may grow. The smallest thing that each call could leave behind takes 16; in
-# 50 calls, something that is made once at some time must not count for it.
+# Bytes by which the heap may grow. The smallest thing that each call could leave behind takes 16;
+# in 50 calls, what is made once at some time must not count for it.
 GROWTH_MAX = times(15 * RESTART, 0)
 EVERY_TIMEOUT = times(45, 40)  # calls from one that nobody answers to the next: it takes RING_MS
 REPORT = Path(__file__).parents[2] / "build" / times("soak-short.json", "soak.json")

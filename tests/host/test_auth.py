@@ -11,6 +11,8 @@ from websockets.exceptions import InvalidStatus
 from callboard import codes
 from support.relay_client import Refusal, new_client_id
 
+from .conftest import APP, MODEL
+
 
 async def refused(client, **more):
     """Say hello; returns the code of the refusal and of the close."""
@@ -202,6 +204,20 @@ async def test_too_many_wrong_attempts_are_slowed_down(make_world):
         body = {"invitation": "Inone", "client": new_client_id()}
         async with http.post(world.relay.url + "/v1/users/redeem", json=body) as response:
             assert response.status == 429
+
+
+async def test_too_many_guesses_at_a_model_are_slowed_down(make_world):
+    world = await make_world(failures_per_s=0.001)
+    names = {"model_id": MODEL, "sn": "SN0001", "wxa_appid": APP}
+    async with aiohttp.ClientSession(world.relay.url) as http:
+        for n in range(20):
+            await world.post("/v1/check", names)  # what is right does not count
+            guess = names | {"model_id": f"model{n}"}
+            async with http.post("/v1/check", json=guess) as answer:
+                assert (await answer.json())["error"]["code"] == codes.MODEL_REFUSED
+        for path in ("/v1/check", "/v1/register", "/v1/users/redeem"):
+            async with http.post(path, json=names) as answer:
+                assert answer.status == 429
 
 
 async def test_too_many_handshakes_are_slowed_down(make_world):

@@ -14,7 +14,8 @@ from ..limiters import Limiters
 from ..refusal import Refused
 from ..registration import Names, Registration
 
-_GUESSES = (codes.TICKET_REFUSED, codes.UNAUTHENTICATED)
+# What a stranger would be told by trying long enough.
+_GUESSES = (codes.TICKET_REFUSED, codes.UNAUTHENTICATED, codes.MODEL_REFUSED)
 
 
 class Public:
@@ -38,7 +39,11 @@ class Public:
     async def check(self, request: web.Request) -> dict[str, Any]:
         """Tell a device that has no key yet whether it may have one of this relay."""
         self._check_rate(request)
-        await self._core.registrar.check(Names.parse(await read_object(request)))
+        try:
+            await self._core.registrar.check(Names.parse(await read_object(request)))
+        except Refused as error:
+            self._count(request, error)
+            raise
         return {"time_ms": self._core.clock.epoch_ms()}
 
     async def register(self, request: web.Request) -> dict[str, Any]:

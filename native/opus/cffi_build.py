@@ -28,20 +28,25 @@ def build_libopus():
     return os.path.join(LIBRARY, "libopus.a")
 
 
+def include_dirs():
+    """Where our headers and libopus' are."""
+    tree = os.environ.get("OPUS_DIR") or os.path.join("build", "src", "opus")
+    return [FOLDER, os.path.join(tree, "include")]
+
+
 def ffibuilder():
     """The FFI that compiles the modules, against the stable ABI."""
     sys.path.insert(0, os.path.join("native", "common"))
     from cffi_header import declarations
 
     library = build_libopus()
-    tree = os.environ.get("OPUS_DIR") or os.path.join("build", "src", "opus")
     ffi = FFI()
     ffi.cdef(declarations(os.path.join(FOLDER, "opus_core.h")))
     ffi.set_source(
         "callboard_native._opus",
         '#include "opus_core.h"',
         sources=[os.path.join(FOLDER, name) for name in SOURCES],
-        include_dirs=[FOLDER, os.path.join(tree, "include")],
+        include_dirs=include_dirs(),
         extra_compile_args=[*FLAGS, "-Wall", "-Wextra", "-fvisibility=hidden"],
         extra_objects=[library],
         extra_link_args=["-Wl,--gc-sections"],

@@ -64,6 +64,22 @@ def test_wrong_number_of_arguments():
                 function(*[bytearray(8)] * count)
 
 
+def test_one_beyond_the_end(calls):
+    """An offset or a length that leads one past what is there: refused, and nothing is read."""
+    past_packet = opus.MAX_PACKET - calls[opus.decode][4] + 1
+    for function, beyond in {
+        opus.encode: {3: 1, 6: 1, 7: opus.MAX_PACKET + 1},
+        opus.decode: {3: past_packet, 4: opus.MAX_PACKET + 1, 6: 1},
+        opus.decode_fec: {3: past_packet, 4: opus.MAX_PACKET + 1, 6: 1, 7: FRAME + 1},
+        opus.conceal: {3: 1, 4: FRAME + 1},
+    }.items():
+        for index, number in beyond.items():
+            arguments = [*calls[function]]
+            arguments[index] = number
+            with pytest.raises(ValueError):
+                function(*arguments)
+
+
 def test_read_only_input_and_any_integer(calls):
     class Index:
         def __index__(self):

@@ -1,60 +1,28 @@
 """The WebSocket client against a server that does what servers may do, and what they may not."""
 
 import asyncio
-import gc
 import json
-import sys
+
+from websocket_rig import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    echo,
+    error_of,
+    open_to,
+    packet,
+    received,
+    serve,
+)
 
 from callboard import port
 from callboard.errors import InvalidArgument, NetworkError, ProtocolError, TimedOut
 from callboard.net import websocket
-from callboard.net.websocket import HEADROOM, UpgradeRefused, WebSocketClosed
+from callboard.net.websocket import UpgradeRefused
 from support import settle
 from support.servers import Server, WebSocketPeer, accept_key, frame, read_head
-
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-
-
-def serve(script):
-    """A Server that accepts one WebSocket and hands its end to `async script(peer)`."""
-
-    async def handle(reader, writer):
-        peer = WebSocketPeer(reader, writer)
-        await peer.accept()
-        await script(peer)
-
-    return Server(handle)
-
-
-async def open_to(server, **options):
-    return await websocket.connect("ws://127.0.0.1:%d/v1/device" % server.port, **options)
-
-
-async def error_of(kind, coro):
-    try:
-        result = await coro
-    except kind as error:
-        return error
-    raise AssertionError("%s not raised, got %r" % (kind.__name__, result))
-
-
-async def echo(peer):
-    while True:
-        opcode, payload = await peer.recv()
-        await peer.send(PONG if opcode == PING else opcode, payload)
-        if opcode == CLOSE:
-            return
-
-
-def packet(payload):
-    buf = bytearray(HEADROOM) + payload
-    return buf, HEADROOM, len(payload)
-
-
-async def received(ws):
-    opcode, payload = await port.wait_for_ms(ws.recv(), 3000)
-    return opcode, bytes(payload)
-
 
 # -- opening ---------------------------------------------------------------------
 
@@ -385,228 +353,4 @@ async def test_what_waits_goes_out_without_further_calls():
         assert ws.send_text_nowait("the last one")
         go_on.set()
         await port.wait_for_ms(last.wait(), 5000)
-        await ws.close()
-
-
-# -- closing ---------------------------------------------------------------------
-
-
-async def test_the_server_closes_with_a_reason():
-    answer = []
-
-    async def script(peer):
-        await peer.send(CLOSE, b"\x11\x39k\xc3\xa4se")
-        answer.append(await peer.recv())
-
-    async with serve(script) as server:
-        ws = await open_to(server)
-        error = await error_of(WebSocketClosed, ws.recv())
-        assert (error.code_received, error.reason) == (4409, "k\u00e4se")
-        assert ws.closed and ws.close_code == 4409
-        await port.sleep_ms(20)
-        assert not ws.send_text_nowait("x") and not ws.ping_nowait()
-        assert not ws.send_binary_nowait(*packet(b"x"))
-        assert (await error_of(WebSocketClosed, ws.send_text("x"))).code_received == 4409
-        assert (await error_of(WebSocketClosed, ws.recv())).code_received == 4409
-        await ws.close()
-    assert answer[0][0] == CLOSE and answer[0][1][:2] == b"\x11\x39"
-
-
-async def test_the_server_closes_without_a_status():
-    async def script(peer):
-        await peer.send(CLOSE)
-        assert await peer.recv() == (CLOSE, b"")
-
-    async with serve(script) as server:
-        ws = await open_to(server)
-        assert (await error_of(WebSocketClosed, ws.recv())).code_received == 1005
-
-
-async def test_the_server_vanishes():
-    async def script(peer):
-        await peer.send_raw(frame(TEXT, b"unfinished")[:5])
-
-    async with serve(script) as server:
-        ws = await open_to(server)
-        error = await error_of(NetworkError, ws.recv())
-        assert getattr(error, "code_received", 1006) == 1006
-        assert ws.closed and ws.close_code == 1006
-
-
-async def test_we_close_and_wait_for_the_answer():
-    seen = []
-
-    async def script(peer):
-        seen.append(await peer.recv())
-        await port.sleep_ms(30)
-        await peer.send(TEXT, b"on its way already")
-        await peer.send(CLOSE, seen[0][1])
-        seen.append("answered")
-
-    async with serve(script) as server:
-        ws = await open_to(server)
-        await ws.close(4000, "b\u00e4h")
-        assert seen == [(CLOSE, b"\x0f\xa0b\xc3\xa4h"), "answered"]
-        assert ws.closed and ws.close_code == 4000
-        await ws.close()
-
-
-async def test_we_close_while_another_task_receives():
-    async with serve(echo) as server:
-        ws = await open_to(server)
-        task = asyncio.create_task(ws.recv())
-        await settle()
-        await ws.close(1001)
-        error = await error_of(WebSocketClosed, port.wait_for_ms(task, 1000))
-        assert error.code_received == 1001
-
-
-async def test_a_server_that_ignores_our_close_does_not_hold_us():
-    async def script(peer):
-        await port.sleep_ms(4000)
-
-    async with serve(script) as server:
-        ws = await open_to(server)
-        start_ms = port.ticks_ms()
-        await ws.close()
-        assert ws.closed and port.ticks_diff(port.ticks_ms(), start_ms) < 2500
-
-
-async def test_close_arguments():
-    async with serve(echo) as server:
-        ws = await open_to(server)
-        for code in (0, 999, 1004, 1005, 1006, 1015, 2999, 5000):
-            await error_of(InvalidArgument, ws.close(code))
-        await error_of(InvalidArgument, ws.close(1000, "\u00e4" * 62))
-        assert not ws.closed
-        await ws.close(1000, "\u00e4" * 61)
-
-
-async def test_a_peer_that_breaks_the_protocol_is_told_why():
-    for data, code in (
-        (b"\xc1\x00", 1002),
-        (b"\x81\x01\xff", 1007),
-        (b"\x82\x7e\x05\xdd", 1009),
-        (b"\x81\x7e\x40\x01", 1009),
-        (b"\x88\x02\x03\xed", 1002),
-        (b"\x81\x81\x00\x00\x00\x00x", 1002),
-    ):
-        answer = []
-
-        async def script(peer, data=data, answer=answer):
-            await peer.send_raw(data)
-            answer.append(await peer.recv())
-
-        async with serve(script) as server:
-            ws = await open_to(server)
-            await error_of(ProtocolError, ws.recv())
-            assert ws.closed and ws.close_code == code
-            await port.sleep_ms(20)
-        assert answer[0][0] == CLOSE, data
-        assert answer[0][1][0] << 8 | answer[0][1][1] == code
-
-
-async def test_a_peer_that_goes_on_sending_learns_why_too():
-    answer = []
-
-    async def script(peer):
-        await peer.send_raw(frame(BINARY, bytes(2000)) + bytes(150000))
-        answer.append(await peer.recv())
-
-    async with serve(script) as server:
-        ws = await open_to(server)
-        await error_of(ProtocolError, ws.recv())
-        for _ in range(100):
-            if answer:
-                break
-            await port.sleep_ms(10)
-    assert answer and answer[0][1][:2] == b"\x03\xf1", answer  # 1009
-
-
-async def test_connecting_again_and_again_leaves_nothing_behind():
-    async with serve(echo) as server:
-        used = []
-        for round_ in range(30):
-            ws = await open_to(server)
-            await ws.send_text("hello")
-            assert await received(ws) == (TEXT, b"hello")
-            if round_ % 3 == 0:
-                ws._stream.close()  # the network is gone
-                await error_of(NetworkError, ws.recv())
-            else:
-                await ws.close()
-            del ws
-            await port.sleep_ms(5)
-            if hasattr(asyncio, "all_tasks"):
-                assert len(asyncio.all_tasks()) < 8, asyncio.all_tasks()
-            else:
-                gc.collect()
-                used.append(port.heap_used())
-        assert not used or used[-1] - used[9] < 2000, used
-
-
-# -- memory ----------------------------------------------------------------------
-
-
-def crumbs():
-    """What keeps the heap in such a state that there is nothing of 8 kB in one piece."""
-    held = [None] * 8192
-    made = 0
-    try:
-        while True:
-            held[made] = bytearray(4000)
-            made += 1
-    except MemoryError:
-        pass
-    for at in range(0, made, 2):
-        held[at] = None
-    return held
-
-
-async def test_reconnecting_needs_no_large_piece_of_memory():
-    """The first connection's buffer serves the next, on a heap that has become crumbs."""
-    peers = [WebSocketPeer(None, None) for _ in range(2)]
-
-    async def handle(reader, writer):
-        peer = peers.pop()
-        peer._reader, peer._writer = reader, writer
-        await peer.accept()
-        await echo(peer)
-
-    memory, held = [], None
-    async with Server(handle) as server:
-        for _ in range(2):
-            ws = await open_to(server, memory=memory)
-            assert len(memory[0]) > 16384 and ws._parser.buffer is memory[0]
-            await ws.send_text("0123456789abcdef" * 60)
-            assert await received(ws) == (TEXT, b"0123456789abcdef" * 60)
-            await ws.close()
-            ws = None
-            if sys.implementation.name == "micropython" and held is None:
-                held = crumbs()
-                await error_of(MemoryError, open_to(server))  # as it would be without
-        held = None
-
-
-async def test_what_comes_after_the_end_is_kept_out_of_the_next_ones_memory():
-    """A server that goes on sending after the close, while the next connection stands."""
-    go_on = asyncio.Event()
-
-    async def chatty(peer):
-        await peer.recv()
-        await peer.send(CLOSE, b"\x03\xe8")
-        await go_on.wait()
-        await peer.send_raw(b"x" * 4000)
-        await asyncio.sleep(0.3)
-
-    memory = []
-    async with serve(chatty) as server, serve(echo) as other:
-        old = await open_to(server, memory=memory)
-        await old.close()
-        ws = await open_to(other, memory=memory)
-        await ws.send_text("y" * 9000)
-        assert await received(ws) == (TEXT, b"y" * 9000)
-        go_on.set()
-        await asyncio.sleep(0.2)
-        assert b"x" not in memory[0]
         await ws.close()

@@ -41,7 +41,8 @@ DEVICE_TESTS = (
     "test_opus_heaplock.py",
 )
 LONG_DEVICE_TESTS = (
-    *("test_pcm_g711.py", "test_pcm.py", "test_pcm_stretch.py", "test_wire.py", "test_opus.py"),
+    *("test_pcm_g711.py", "test_pcm.py", "test_pcm_stretch.py", "test_wire.py"),
+    *("test_opus.py", "test_opus_misuse.py"),
     *("test_wire_websocket.py", "test_wire_h264.py", "test_native_heaplock.py"),
     *("test_opus_heaplock.py", "test_echo_duck_agree.py"),
 )

@@ -8,6 +8,7 @@ spec_coverage.py.
 import gc
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from support.device_items import DeviceFile, DeviceItem
 for _name in ["COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS"]:
     os.environ.pop(_name, None)
 os.environ["TERM"] = "dumb"
+# A shell starts in the background what Ctrl-C shall not end, and programs under test inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _results: spec_coverage.Results = {}
 

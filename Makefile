@@ -196,7 +196,8 @@ bench-keystore: $(STAMPS)/venv-test $(STAMPS)/packages-arm ## the key store besi
 # --- tests --------------------------------------------------------------------------------------
 
 PYTEST := $(BIN)/python -m pytest
-QUICK := -m "not system and not slow" -n $$(($(JOBS) + 1)) --dist loadfile
+# Files of tests beside each other; some wait while others work.
+SIDE_BY_SIDE := -n $$(($(JOBS) + 1)) --dist loadfile --no-loadscope-reorder
 # With ARGS="-k ..." a half of the tests may have none to run: pytest's status 5.
 HALF_FAILED = $(if $(strip $(ARGS)),[ $$? = 5 ] ||) failed=1
 
@@ -207,15 +208,15 @@ test: setup cpus firmware stock-firmware $(STAMPS)/packages-peers $(STAMPS)/pack
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@rm -rf build/results; failed=; \
-	  echo "the quick tests, side by side ..."; \
-	  $(PYTEST) $(QUICK) --results=build/results/quick.json $(ARGS) || $(HALF_FAILED); \
-	  echo "the others, one by one, for they need the whole machine ..."; \
-	  $(PYTEST) -m "system or slow" --results=build/results/others.json $(ARGS) || $(HALF_FAILED); \
+	  echo "tests of parts, side by side ..."; \
+	  $(PYTEST) -m "not system" $(SIDE_BY_SIDE) --results=build/results/parts.json $(ARGS) || $(HALF_FAILED); \
+	  echo "whole programs in real time, one by one ..."; \
+	  $(PYTEST) -m system --results=build/results/system.json $(ARGS) || $(HALF_FAILED); \
 	  $(BIN)/python tests/spec_coverage.py || failed=1; \
 	  [ -z "$$failed" ] || { echo "Not all is well: see above."; exit 1; }
 
 test-quick: setup ## unit tests only: no whole programs, nothing slow
-	@$(PYTEST) $(QUICK) $(ARGS)
+	@$(PYTEST) -m "not system and not slow" $(SIDE_BY_SIDE) $(ARGS)
 
 soak: setup cpus firmware stock-firmware ## the long forms of the tests that have one; takes hours
 	@CALLBOARD_SOAK=1 $(PYTEST) -m soak $(ARGS)

@@ -47,8 +47,11 @@ def pytest_collect_file(file_path, parent):
     return None
 
 
-def pytest_collection_modifyitems(items):
-    """Give the CPython runs of device tests the marks that stand in their comments."""
+def pytest_collection_modifyitems(config, items):
+    """Give the CPython runs of device tests the marks that stand in their comments.
+
+    Side by side, the files with slow tests begin, or the last of them would run alone.
+    """
     marks_of: dict = {}
     for item in items:
         if _is_device_test(item.path) and not isinstance(item, DeviceItem):
@@ -57,6 +60,9 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(mark)
         for mark in item.iter_markers("covers"):
             checked(mark.args, item.nodeid)
+    if hasattr(config, "workerinput"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_collection_finish(session):

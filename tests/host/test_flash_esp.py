@@ -23,7 +23,7 @@ from support import firmwares
 from support.esp_board import EspBoard
 from support.esp_rom import Fault
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]  # each test runs esptool as a program
+pytestmark = [pytest.mark.timeout(120), pytest.mark.system]  # each test runs esptool
 NAMES = ("ESP32_GENERIC", "ESP32_GENERIC_S3", "ESP32_GENERIC_C3")
 
 

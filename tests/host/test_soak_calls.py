@@ -194,7 +194,7 @@ def kept(measured):
 
 @covers("V-08")
 @pytest.mark.soak
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(times(180, 7200))
 async def test_calls_without_end_leave_nothing_behind(make_world, tmp_path):
     limits = Limits(grace_ms=2_000, ring_ms=RING_MS)

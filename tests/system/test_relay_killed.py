@@ -192,7 +192,7 @@ async def check_clients(relay: RelayProcess, ledger: Ledger, chosen: random.Rand
 
 
 @covers("V-15", "V-61")
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 async def test_the_relay_killed_under_load_has_lost_nothing(tmp_path):

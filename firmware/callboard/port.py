@@ -157,10 +157,21 @@ class Pacer:
 # -- asyncio -------------------------------------------------------------------
 
 
+if hasattr(asyncio, "timeout"):
+
+    async def wait_for(awaitable, s):
+        """As asyncio.wait_for, which in CPython 3.11 may lose a cancellation to a result."""
+        async with asyncio.timeout(s):
+            return await awaitable
+
+else:
+    from asyncio import wait_for
+
+
 async def wait_for_ms(awaitable, ms):
     """Result of a coroutine or task, which is cancelled after `ms` milliseconds: TimedOut then."""
     try:
-        return await asyncio.wait_for(awaitable, ms / 1000)
+        return await wait_for(awaitable, ms / 1000)
     except asyncio.TimeoutError:
         raise TimedOut("no answer within %d ms" % ms)
 

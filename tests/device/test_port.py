@@ -8,7 +8,7 @@ import sys
 from callboard import port, port_socket
 from callboard.errors import InvalidArgument, TimedOut
 from callboard.net import tls
-from support import FakeClock, SkipTest, raises
+from support import FakeClock, SkipTest, raises, settle
 
 WRAP = 0x40000000
 
@@ -87,6 +87,25 @@ async def test_wait_for_ms_gives_the_result_or_times_out():
     except TimedOut as error:
         assert "10 ms" in error.message
     assert ended == [1, 5000]  # the late one was cancelled, not left behind
+
+
+async def test_no_cancellation_is_lost_to_a_wait_that_ends_at_the_same_time():
+    for turns in range(6):
+        go_on = asyncio.Event()
+        for_ever = asyncio.Event()
+
+        async def work():
+            await port.wait_for_ms(go_on.wait(), 60000)  # noqa: B023
+            await for_ever.wait()  # noqa: B023
+
+        task = asyncio.create_task(work())
+        await settle()
+        go_on.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await settle()
+        assert task.done(), turns
 
 
 async def test_thread_safe_flag_remembers_and_clears():

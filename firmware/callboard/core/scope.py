@@ -2,13 +2,14 @@
 
 import asyncio
 
+from .. import port
 from ..errors import TimedOut
 
 
 async def run_with_timeout(ms, coro, what):
     """Result of `coro`; cancelled after `ms`, which raises TimedOut("<what> took longer …")."""
     try:
-        return await asyncio.wait_for(coro, ms / 1000)
+        return await port.wait_for(coro, ms / 1000)
     except asyncio.TimeoutError:
         raise TimedOut("%s took longer than %d ms" % (what, ms))
 

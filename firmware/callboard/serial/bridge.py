@@ -14,7 +14,7 @@ is answered at once: that gives the host credit for the next bytes.
 import asyncio
 
 from ..errors import NetworkError, TimedOut
-from ..port import const, ticks_diff
+from ..port import const, ticks_diff, wait_for
 from . import channel as channels
 from .pipes import Pipes
 
@@ -81,7 +81,7 @@ class Bridge:
         if pipe is None:
             raise NetworkError("too many connections over the serial line at once")
         try:
-            await asyncio.wait_for(_until_answered(pipe), OPEN_MS / 1000)
+            await wait_for(_until_answered(pipe), OPEN_MS / 1000)
         except asyncio.TimeoutError:
             pipe.close()
             raise TimedOut("the bridge did not answer in %d ms" % OPEN_MS)

@@ -93,7 +93,6 @@ class Link:
         self._grace_ms = 0
         self._grace = None  # the task that gives the session up
         self._task = None
-        self._stopping = False
         self._stopped = asyncio.Event()
         self._attempt = None  # the Connection, from its start
         self.answer = None  # of the last hello
@@ -116,7 +115,6 @@ class Link:
     def start(self):
         """Begin to connect, and stay connected until stop()."""
         if self._task is None:
-            self._stopping = False
             self._stopped.clear()
             self._task = asyncio.create_task(self.run())
 
@@ -124,7 +122,6 @@ class Link:
         """Close the connection and end the session: on_offline(OFFLINE_NORMAL), then on_lost."""
         task, self._task = self._task, None
         if task is not None:
-            self._stopping = True  # asyncio.wait_for may swallow the cancellation (CPython 3.11)
             task.cancel()
             await asyncio.sleep(0)  # a task that had no turn yet ends without one
             if not task.done():
@@ -183,8 +180,6 @@ class Link:
             while True:
                 started_ms = self._clock.ticks_ms()
                 error = await self._one_connection()
-                if self._stopping:
-                    return
                 lasted_ms = port.ticks_diff(self._clock.ticks_ms(), started_ms)
                 await self._clock.sleep_ms(self._pause_ms(error, lasted_ms))
         finally:

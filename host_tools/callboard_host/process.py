@@ -155,12 +155,14 @@ class Child:
             if remaining <= 0:
                 raise self._failure(f"gave no {wanted} within {timeout_s:g} s", hint)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), min(remaining, 0.5))
+                async with asyncio.timeout(min(remaining, 0.5)):
+                    await self._changed.wait()
 
     async def wait(self, timeout_s: float | None) -> int:
         """Wait until it ends by itself; its exit status. Raises ProgramFailed when it does not."""
         try:
-            await asyncio.wait_for(asyncio.shield(self._reader), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await asyncio.shield(self._reader)
         except TimeoutError:
             raise self._failure(f"was still running after {timeout_s:g} s") from None
         assert self._process.returncode is not None
@@ -194,7 +196,8 @@ class Child:
             if self._process.returncode is None:
                 self.kill(signal.SIGTERM)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(asyncio.shield(self._reader), timeout_s)
+                    async with asyncio.timeout(timeout_s):
+                        await asyncio.shield(self._reader)
         finally:
             self.kill()
             self._reader.cancel()

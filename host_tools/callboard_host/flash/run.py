@@ -82,9 +82,8 @@ async def _follow(process: asyncio.subprocess.Process, job: Job, watch: Watch) -
     step, limit_s, until = "connect", LIMITS["connect"], time.monotonic() + LIMITS["connect"]
     while True:
         try:
-            line = await asyncio.wait_for(
-                process.stdout.readline(), max(0.0, until - time.monotonic())
-            )
+            async with asyncio.timeout(until - time.monotonic()):
+                line = await process.stdout.readline()
         except TimeoutError:
             late = TooLate(f"the step “{step}” took longer than {limit_s:.0f} s")
             outcome.error, outcome.status = late.message, late.exit_code

@@ -149,7 +149,8 @@ class Hub:
 
         session.push(method, params, done)
         try:
-            result, error = await asyncio.wait_for(answered, timeout_ms / 1000)
+            async with asyncio.timeout(timeout_ms / 1000):
+                result, error = await answered
         except TimeoutError:
             raise Refused(codes.TIMEOUT, f"the {whose} did not answer in time") from None
         if error is not None:

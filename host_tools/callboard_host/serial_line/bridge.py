@@ -345,7 +345,8 @@ class Bridge:
         socket = await websocket.connect(url, tls=self._tls)
         try:
             await socket.send_text(json.dumps({"token": token}))
-            _, data = await asyncio.wait_for(socket.recv(), MEDIA_S)
+            async with asyncio.timeout(MEDIA_S):
+                _, data = await socket.recv()
             answer = json.loads(bytes(data))
         except (TimeoutError, ValueError) as error:
             await socket.close()

@@ -41,19 +41,22 @@ TO_UF2 = $(HOST_PYTHON) $(MICROPYTHON_SRC)/tools/uf2conv.py -f 0xe48bff56 -b 0x1
 RP2_CMAKE = -DPICO_SDK_PATH_OVERRIDE=$(PICO_SDK_SRC) -DPICO_CLIB=newlib -DPICO_NO_PICOTOOL=1 \
   -DCMAKE_CXX_COMPILER=$$(command -v arm-none-eabi-gcc) -DCMAKE_CXX_STANDARD_LIBRARIES=-lm
 
+# Both cmake and make must be told, or each firmware builds its own in MicroPython's tree, at the same time.
+OUR_MPYCROSS = MICROPY_MPYCROSS=$(MICROPYTHON_OUT)/mpy-cross/mpy-cross
+
 # Nothing prints floats in C.
 $(FIRMWARE)/firmware.uf2: $(FIRMWARE)/board/mpconfigport.h $(FIRMWARE_SOURCES) \
   build/micropython/mpy-cross/mpy-cross
 	@echo "building the firmware for $(BOARD) (about a minute) ..."
 	@CFLAGS="-DPICO_PRINTF_SUPPORT_FLOAT=0" CXXFLAGS="-DPICO_CXX_DISABLE_ALLOCATION_OVERRIDES=1" \
-	  cmake -S $(RP2_PORT) -B $(FIRMWARE)/build \
+	  $(OUR_MPYCROSS) cmake -S $(RP2_PORT) -B $(FIRMWARE)/build \
 	  -DMICROPY_BOARD=$(BOARD) -DMICROPY_BOARD_DIR=$(abspath $(FIRMWARE)/board) \
 	  -DMICROPY_FROZEN_MANIFEST=$(abspath firmware/rp2/manifest.py) \
 	  -DMBEDTLS_CONFIG_FILE=$(abspath firmware/rp2/mbedtls_config.h) \
 	  -DUSER_C_MODULES=$(abspath firmware/rp2/micropython.cmake) \
 	  -DCMAKE_C_FLAGS_MINSIZEREL="-Oz -DNDEBUG" $(RP2_CMAKE) \
 	  $(call LOGGED,$(FIRMWARE)/cmake.log)
-	+@MICROPY_MPYCROSS=$(MICROPYTHON_OUT)/mpy-cross/mpy-cross \
+	+@$(OUR_MPYCROSS) \
 	  CALLBOARD_NETWORK=$$(grep -c NETWORK $(FIRMWARE)/board/mpconfigboard.cmake) \
 	  $(MAKE) -C $(FIRMWARE)/build --no-print-directory $(call LOGGED,$(FIRMWARE)/make.log)
 	@size=$$(stat -c %s $(FIRMWARE)/build/firmware.bin); room=$(or $(ROOM_$(BOARD)),$$size); \
@@ -70,9 +73,9 @@ STOCK_MANIFEST := $(TOOLCHAIN)/stock_manifest.py
 $(STOCK_FIRMWARE)/firmware.uf2: $(STOCK_MANIFEST) $(RP2_SOURCE_STAMP) build/micropython/mpy-cross/mpy-cross
 	@echo "building MicroPython's own firmware for $(BOARD) (about half a minute) ..."
 	@rm -rf $(STOCK_FIRMWARE) && mkdir -p $(STOCK_FIRMWARE)
-	@CXXFLAGS="-DPICO_CXX_DISABLE_ALLOCATION_OVERRIDES=1" cmake -S $(RP2_PORT) -B $(STOCK_FIRMWARE)/build \
+	@CXXFLAGS="-DPICO_CXX_DISABLE_ALLOCATION_OVERRIDES=1" $(OUR_MPYCROSS) cmake -S $(RP2_PORT) -B $(STOCK_FIRMWARE)/build \
 	  -DMICROPY_BOARD=$(BOARD) -DMICROPY_FROZEN_MANIFEST=$(abspath $(STOCK_MANIFEST)) $(RP2_CMAKE) \
 	  $(call LOGGED,$(STOCK_FIRMWARE)/cmake.log)
-	+@MICROPY_MPYCROSS=$(MICROPYTHON_OUT)/mpy-cross/mpy-cross \
+	+@$(OUR_MPYCROSS) \
 	  $(MAKE) -C $(STOCK_FIRMWARE)/build --no-print-directory $(call LOGGED,$(STOCK_FIRMWARE)/make.log)
 	@$(call TO_UF2,$(STOCK_FIRMWARE)/build/firmware.bin,$@) > $(STOCK_FIRMWARE)/uf2.log

@@ -1,5 +1,6 @@
 """Speech for the opus tests and benchmarks, from the recordings in build/speech."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,10 @@ def stereo(rate: int) -> np.ndarray:
 
 
 def write_inputs(folder: Path) -> None:
-    """The files that opus_vectors.py reads."""
+    """The files that opus_vectors.py reads; whole at any time, for tests run side by side."""
     folder.mkdir(parents=True, exist_ok=True)
-    for rate in (8000, 16000, 24000, 48000):
-        voices(rate).tofile(folder / f"speech_{rate}_1.raw")
-    stereo(48000).tofile(folder / "speech_48000_2.raw")
+    files = {f"speech_{rate}_1.raw": voices(rate) for rate in (8000, 16000, 24000, 48000)}
+    for name, pcm in (files | {"speech_48000_2.raw": stereo(48000)}).items():
+        temporary = folder / f"{name}.{os.getpid()}"
+        pcm.tofile(temporary)
+        temporary.replace(folder / name)

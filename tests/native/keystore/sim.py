@@ -8,6 +8,7 @@
 Compiled on first use into build/keystore/ with the system's C compiler; needs nothing installed.
 """
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -32,7 +33,7 @@ def compiled(name, sources, *flags, compiler="gcc", core=CORE):
     headers = [*HERE.glob("*.h"), *core.glob("*.h"), TOP / "native" / "common" / "bytes.h"]
     if out.exists() and all(f.stat().st_mtime < out.stat().st_mtime for f in files + headers):
         return out
-    temporary = out.with_suffix(f".{compiler}.new")
+    temporary = out.with_suffix(f".{compiler}.{os.getpid()}")  # tests run side by side
     command = [compiler, "-std=gnu99", "-O2", "-g", "-Wall", "-Wextra", f"-I{core}", f"-I{HERE}"]
     subprocess.run([*command, *flags, "-o", temporary, *files], check=True)
     temporary.rename(out)

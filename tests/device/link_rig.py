@@ -44,11 +44,3 @@ async def online(**options):
     await settle()
     assert owner.link.online
     return clock, relay, owner
-
-
-async def outcome(coro):
-    """What a coroutine returned, or the exception it raised."""
-    try:
-        return await coro
-    except Exception as error:
-        return error

@@ -5,7 +5,7 @@ import asyncio
 from callboard import port
 from callboard.errors import InvalidArgument, NetworkError, ProtocolError, TimedOut
 from callboard.net import http, url
-from support import raises
+from support import error_of, raises
 from support.servers import Server, read_head
 
 
@@ -24,14 +24,6 @@ def answer(response, seen=None, delay_ms=0):
         await writer.drain()
 
     return handle
-
-
-async def error_of(kind, coro):
-    try:
-        result = await coro
-    except kind as error:
-        return error
-    raise AssertionError("%s not raised, got %r" % (kind.__name__, result))
 
 
 async def test_get():

@@ -3,12 +3,12 @@
 import asyncio
 
 from fake_relay import FakeRelay, mac_is_right
-from link_rig import Owner, online, outcome
+from link_rig import Owner, online
 
 from callboard import codes
 from callboard.errors import Busy, InvalidArgument, NetworkError, RemoteError, TimedOut
 from callboard.signalling import hello
-from support import FakeClock, raises, settle
+from support import FakeClock, outcome, raises, settle
 
 
 async def test_hello_of_a_device_proves_its_key():

@@ -3,12 +3,12 @@
 import asyncio
 
 from fake_relay import URL, FakeRelay, device_hello
-from link_rig import Owner, online, outcome
+from link_rig import Owner, online
 
 from callboard import codes
 from callboard.errors import NetworkError, TimedOut
 from callboard.signalling.link import Link
-from support import FakeClock, settle
+from support import FakeClock, outcome, settle
 
 
 async def test_short_outage_resumes_and_nothing_is_lost():

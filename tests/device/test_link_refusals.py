@@ -3,13 +3,13 @@
 import asyncio
 
 from fake_relay import CHALLENGE, FakeRelay
-from link_rig import Owner, online, outcome
+from link_rig import Owner, online
 
 from callboard import codes
 from callboard.errors import InvalidArgument, NetworkError, ProtocolError, RemoteError, TimedOut
 from callboard.signalling import hello
 from callboard.signalling.connection import OUTBOX_LIMIT
-from support import FakeClock, raises, settle
+from support import FakeClock, outcome, raises, settle
 
 
 def refusals():

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from voip_bench import Bench, begin, outcome
+from voip_bench import Bench, begin
 
 from callboard import codes
 from callboard.errors import (
@@ -15,7 +15,7 @@ from callboard.errors import (
     WrongOrder,
 )
 from callboard.voip.listeners import AvCallbacks
-from support import settle
+from support import outcome, settle
 
 CALL_CODES = (-1, -2, -3, -4, -5, -7, -8, -9, -12, -13, -14, -15, -17, -19, -20)
 VISITOR = 0x7FFFFFFF

@@ -15,7 +15,7 @@ from callboard.errors import (
 from callboard.flash.devices import RamFlash
 from callboard.voip.identity import Identity
 from callboard.voip.registration import KEY_NAME, KEY_SIZE, NONCE_NAME, Registration
-from support import raises
+from support import outcome, raises
 
 KEY = bytes(range(32))
 URL = "https://relay.test:8443"
@@ -49,13 +49,6 @@ def made(flash=None):
         Registration(store, backend.post, URL),
         Identity(0, "doorbell", "SN1", "wxdemo"),
     )
-
-
-async def outcome(coro):
-    try:
-        return await coro
-    except Exception as error:
-        return error
 
 
 async def test_ticket_becomes_a_key():

@@ -1,10 +1,10 @@
 """Rooms from a device's side, against a small room-keeping relay."""
 
-from voip_bench import Bench, outcome, stream
+from voip_bench import Bench, stream
 
 from callboard import codes
 from callboard.errors import InvalidArgument, ProtocolError, RemoteError
-from support import settle
+from support import outcome, settle
 
 FEED = {"feed_id": "f9", "uid": "u2", "kind": "audio", "tag": "door"}
 

@@ -1,6 +1,6 @@
 """Calls of a device: begin, answer, talk, and the order of what is told."""
 
-from voip_bench import VISITOR, Bench, media, outcome, rtp_packet
+from voip_bench import VISITOR, Bench, media, rtp_packet
 
 from callboard import codes
 from callboard.errors import (
@@ -11,7 +11,7 @@ from callboard.errors import (
     WrongOrder,
 )
 from callboard.media.devices import NullMicrophone, NullSpeaker
-from support import settle
+from support import outcome, settle
 
 INFO = {"codec": "pcmu", "rate": 8000, "clock_rate": 8000, "channels": 1, "frame_ms": 20}
 

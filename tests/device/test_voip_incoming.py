@@ -1,6 +1,6 @@
 """A phone calls the device: ring, answer, reject, give up, busy, and calls that cross."""
 
-from voip_bench import PAYLOAD, VISITOR, Bench, begin, media, outcome, rtp_packet
+from voip_bench import PAYLOAD, VISITOR, Bench, begin, media, rtp_packet
 
 from callboard import codes
 from callboard.errors import (
@@ -13,7 +13,7 @@ from callboard.errors import (
     TimedOut,
     WrongOrder,
 )
-from support import settle
+from support import outcome, settle
 
 ENDS = ("on_recv_command", "on_stop_recv_stream", "on_stop_real_play", "on_call_state")
 STREAMS = ("on_get_av_enc_info", "on_start_real_play", "on_stop_real_play", "on_stop_recv_stream")

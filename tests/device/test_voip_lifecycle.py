@@ -4,7 +4,7 @@ import asyncio
 import gc
 
 from fake_relay import Answer, mac_is_right
-from voip_bench import CONFIG, IDENTITY, Bench, begin, outcome
+from voip_bench import CONFIG, IDENTITY, Bench, begin
 
 from callboard import codes, port
 from callboard.errors import (
@@ -17,7 +17,7 @@ from callboard.errors import (
 )
 from callboard.flash.devices import RamFlash
 from callboard.voip.lifecycle import LEVELS, NEEDS, STEPS, Lifecycle
-from support import SkipTest, raises, settle
+from support import SkipTest, outcome, raises, settle
 
 INITS = ("init_system", "init_data_model", "init_av", "init_voip")
 

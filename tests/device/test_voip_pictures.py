@@ -1,13 +1,13 @@
 """The pictures of a call as the application sees them: sent, shown, wanted, ended, congested."""
 
 from picture_bench import KEY, OURS, PLAIN, THEIRS, Camera, picture_loss, video_stream
-from voip_bench import CONFIG, IDENTITY, VISITOR, Bench, media, outcome, rtp_packet
+from voip_bench import CONFIG, IDENTITY, VISITOR, Bench, media, rtp_packet
 
 from callboard import codes
 from callboard.errors import InvalidArgument, WrongOrder
 from callboard.media import video
 from callboard.media.devices import NullMicrophone, NullSpeaker
-from support import raises, settle
+from support import outcome, raises, settle
 
 SENDS, SHOWS = {"send_video": OURS}, {"receive_video": THEIRS}
 

@@ -1,12 +1,12 @@
 """What a device is told of the relay, its time and its services; and what it must have itself."""
 
-from voip_bench import CONFIG, IDENTITY, Bench, outcome
+from voip_bench import CONFIG, IDENTITY, Bench
 
 from callboard import codes, port
 from callboard.errors import MissingEquipment, WrongOrder
 from callboard.media.devices import NullMicrophone, NullSpeaker
 from callboard.voip.network_time import NetworkTime
-from support import raises, settle
+from support import outcome, raises, settle
 
 HOUR_MS = 3600000
 

@@ -10,7 +10,6 @@ from websocket_rig import (
     PONG,
     TEXT,
     echo,
-    error_of,
     open_to,
     packet,
     received,
@@ -21,7 +20,7 @@ from callboard import port
 from callboard.errors import InvalidArgument, NetworkError, ProtocolError, TimedOut
 from callboard.net import websocket
 from callboard.net.websocket import UpgradeRefused
-from support import settle
+from support import error_of, settle
 from support.servers import Server, WebSocketPeer, accept_key, frame, read_head
 
 # -- opening ---------------------------------------------------------------------

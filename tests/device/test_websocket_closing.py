@@ -2,12 +2,12 @@
 
 import asyncio
 
-from websocket_rig import BINARY, CLOSE, TEXT, echo, error_of, open_to, packet, serve
+from websocket_rig import BINARY, CLOSE, TEXT, echo, open_to, packet, serve
 
 from callboard import port
 from callboard.errors import InvalidArgument, NetworkError, ProtocolError
 from callboard.net.websocket import WebSocketClosed
-from support import settle
+from support import error_of, settle
 from support.servers import frame
 
 

@@ -4,10 +4,11 @@ import asyncio
 import gc
 import sys
 
-from websocket_rig import CLOSE, TEXT, echo, error_of, open_to, received, serve
+from websocket_rig import CLOSE, TEXT, echo, open_to, received, serve
 
 from callboard import port
 from callboard.errors import NetworkError
+from support import error_of
 from support.servers import Server, WebSocketPeer
 
 

@@ -8,7 +8,7 @@ from callboard import codes, keystore
 from callboard.flash.devices import RamFlash
 from callboard.voip.client import Client
 from callboard.voip.registration import KEY_NAME
-from support import FakeClock, settle
+from support import FakeClock, outcome, settle
 
 CONFIG = {"relay_url": "https://relay.test:8443", "tls": None}
 IDENTITY = ("doorbell", "SN1", "wxdemo")
@@ -199,14 +199,6 @@ class Bench:
         for level in ("av", "data_model", "system"):
             if self.client.level == level:
                 getattr(self.client, "exit_" + level)()
-
-
-async def outcome(coro):
-    """What a coroutine returned, or the exception it raised."""
-    try:
-        return await coro
-    except Exception as error:
-        return error
 
 
 def begin(coro):

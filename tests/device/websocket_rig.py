@@ -23,14 +23,6 @@ async def open_to(server, **options):
     return await websocket.connect("ws://127.0.0.1:%d/v1/device" % server.port, **options)
 
 
-async def error_of(kind, coro):
-    try:
-        result = await coro
-    except kind as error:
-        return error
-    raise AssertionError("%s not raised, got %r" % (kind.__name__, result))
-
-
 async def echo(peer):
     while True:
         opcode, payload = await peer.recv()

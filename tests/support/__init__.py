@@ -58,3 +58,20 @@ def raises(kind, function, *args, **kwargs):
     except kind as error:
         return error
     raise AssertionError("%s not raised, got %r" % (kind.__name__, result))
+
+
+async def error_of(kind, coro):
+    """Await `coro` and return the `kind` of exception it raised; AssertionError if none."""
+    try:
+        result = await coro
+    except kind as error:
+        return error
+    raise AssertionError("%s not raised, got %r" % (kind.__name__, result))
+
+
+async def outcome(coro):
+    """What `coro` returned, or the exception it raised."""
+    try:
+        return await coro
+    except Exception as error:
+        return error

@@ -1,6 +1,7 @@
 """A board that does not answer: what to do is said, by what comes over the line, and in time."""
 
 import inspect
+import itertools
 import re
 import time
 
@@ -96,6 +97,18 @@ def test_a_request_that_is_never_answered():
         link.request("status", timeout_s=0.5)
     assert "did not answer status in time" in raised.value.message
     assert time.monotonic() - started < 5
+
+
+def test_a_bad_line_has_time_as_long_as_something_gets_through():
+    board = Board(
+        lambda board, message: board.send(b'{"id": 1, "result": {"n": %d}}' % len(message))
+    )
+    passed = itertools.cycle((False, True))
+    link = SerialLink(Line(lambda data: board(data) if next(passed) else b""))
+    link.wait_for_board(2)
+    started = time.monotonic()
+    assert link.request("config.set", {"sn": "x" * 600}, timeout_s=0.8)["n"] > 600
+    assert link.repeated > 5 and time.monotonic() - started > 0.8
 
 
 def test_answers_that_are_none_are_waited_out():

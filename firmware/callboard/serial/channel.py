@@ -25,7 +25,7 @@ CHUNK_MAX = 112  # bytes of a message in one frame, so that the frame has at mos
 MESSAGE_MAX = 4096
 QUEUE_MAX = 8  # messages that wait to be sent
 RETRY_MS = 300
-TRIES = 10
+TRIES = 30  # 9 s: on a bad line a chunk may need many
 _LAST = 1  # flag: the message ends with this chunk
 
 BOARD = "board"
@@ -65,6 +65,7 @@ class Channel:
         self.repeated = 0  # chunks that were sent again
         self.duplicates = 0  # chunks that came again
         self.dropped = 0  # messages that were too long, or too many
+        self.moved = 0  # chunks that got through, either way
         self._reset(None)
 
     def _reset(self, session):
@@ -188,6 +189,7 @@ class Channel:
         if payload[2] != self._out_seq or not self.open_now:
             return
         self._out_seq = self._out_seq + 1 & 0xFF
+        self.moved += 1
         self._out_at += CHUNK_MAX
         if self._out_at >= len(self._out[0]):
             self._out.pop(0)
@@ -232,6 +234,7 @@ class Channel:
         self._write(framing.encode(self._ack_kind, session + bytes((seq,))))
         if seq == self._in_seq:
             self._in_seq = seq + 1 & 0xFF
+            self.moved += 1
             self._take(payload, last)
 
     def _take(self, payload, last):

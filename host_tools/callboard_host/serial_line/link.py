@@ -94,32 +94,36 @@ class SerialLink(framing.Handler):
     ) -> dict[str, Any]:
         """Ask the board. Raises RemoteError when it refuses, BoardSilent, PortFailed.
 
-        When the board is reset before it answers, a `repeatable` request is made once more.
+        `timeout_s` may pass in which nothing of the request or its answer gets through: on a bad
+        line, whole ones take longer. When the board is reset before it answers, a `repeatable`
+        request is made once more.
         """
-        deadline = time.monotonic() + timeout_s
         for attempt in (1, 2):
             try:
-                return self._request_once(method, params or {}, deadline)
+                return self._request_once(method, params or {}, timeout_s)
             except _SessionLost:
-                if attempt == 2 or not repeatable or time.monotonic() >= deadline:
+                if attempt == 2 or not repeatable:
                     break
         raise BoardSilent(f"the board was reset while it was asked for {method}", "try again")
 
-    def _request_once(self, method: str, params: dict[str, Any], deadline: float) -> dict:
+    def _request_once(self, method: str, params: dict[str, Any], timeout_s: float) -> dict:
         if not self._channel.open_now:
-            self._open_session(min(OPEN_S, max(0.0, deadline - time.monotonic())))
+            self._open_session(min(OPEN_S, timeout_s))
         self._next_id += 1
         request_id = self._next_id
         request = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
         data = json.dumps(request, ensure_ascii=False).encode()
         if not self._channel.send(data):
             raise HostError(f"a request for {method} of {len(data)} bytes is too long for a board")
+        moved, since = self._channel.moved, time.monotonic()
         while request_id not in self._answers:
             if not self._channel.open_now:
                 if self._why_lost == "unknown":
                     raise _SessionLost
                 raise self._silent(f"does not acknowledge {method}")
-            if time.monotonic() >= deadline:
+            if self._channel.moved != moved:
+                moved, since = self._channel.moved, time.monotonic()
+            elif time.monotonic() - since >= timeout_s:
                 raise self._silent(f"did not answer {method} in time")
             self.pump()
         answer = self._answers.pop(request_id)

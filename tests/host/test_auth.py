@@ -23,6 +23,7 @@ async def refused(client, **more):
 
 async def test_a_device_with_its_key_gets_in(world):
     device = world.client("device", await world.register())
+    before_ms = world.relay.clock.epoch_ms()
     hello = await device.connect()
     assert {"pcmu", "media-ws"} <= set(hello["caps"])
     assert (hello["protocol"], hello["resumed"], hello["call"], hello["modules"]) == (
@@ -31,7 +32,7 @@ async def test_a_device_with_its_key_gets_in(world):
         None,
         0,
     )
-    assert abs(hello["time_ms"] - world.relay.clock.epoch_ms()) < 2_000
+    assert before_ms <= hello["time_ms"] <= world.relay.clock.epoch_ms()
     assert hello["heartbeat_ms"] < hello["dead_ms"]
     (listed,) = await world.admin.devices()
     assert listed["online"] is True and listed["firmware"] == "test"
@@ -138,10 +139,10 @@ async def test_who_says_nothing_is_closed(make_world):
 
 
 async def test_pings_before_hello_are_answered_and_do_not_count_as_hello(make_world):
-    world = await make_world(hello_ms=300)
+    world = await make_world(hello_ms=2_000)
     client = world.client("user", {})
     await client.open()
-    await asyncio.wait_for(await client.socket.ping(), 1)
+    await asyncio.wait_for(await client.socket.ping(), 20)
     assert await client.closed() == 4408
 
 
@@ -221,7 +222,7 @@ async def test_too_many_guesses_at_a_model_are_slowed_down(make_world):
 
 
 async def test_too_many_handshakes_are_slowed_down(make_world):
-    world = await make_world(handshakes_per_s=1.0)
+    world = await make_world(handshakes_per_s=0.2)
     with pytest.raises(InvalidStatus) as status:
         for _ in range(20):
             await world.client("user", {}).open()

@@ -7,7 +7,6 @@ import pytest
 
 from callboard import codes
 from callboard.errors import RemoteError
-from callboard_host.relay.rooms import Limits
 from support.covers import covers
 from support.pythons import PYTHONS
 from support.relay_client import Refusal, rtp_packet
@@ -16,14 +15,8 @@ from .conftest import MODEL
 
 SN = "SN0001"
 DEVICE = {"model_id": MODEL, "sn": SN}
-NEAR_MS = 2_000
+NEAR_MS = 2_000  # what 000 allows the relay's time to be off
 ROOM = "Flur, äußere Tür"
-
-
-@pytest.fixture
-async def world(make_world):
-    """A relay on which nothing rings for long."""
-    return await make_world(limits=Limits(grace_ms=2_000, ring_ms=1_500))
 
 
 @pytest.fixture(params=PYTHONS)
@@ -50,7 +43,7 @@ async def talk(phone, device):
     await device.told("receive", visitor)
     assert await device.do("send", visitor=visitor, count=3) == 3
     for _ in range(3):
-        assert len(await asyncio.wait_for(phone.media.get(), 5)) > 160
+        assert len(await asyncio.wait_for(phone.media.get(), 20)) > 160
     await device.do("told")
     return call_id, visitor
 
@@ -94,10 +87,12 @@ async def test_every_ending_of_a_call_from_the_phone(world, device):
     assert await device.refused("answer") == codes.AVT_WRONG_ORDER
     assert await device.do("told") == [["state", "idle", codes.END_CANCELLED]]
 
+    world.set_times(ring_ms=200)
     call_id, visitor, _ = await dial(phone, device)  # nobody answers
     await device.told("command", codes.COMMAND_CALL_TIMEOUT, visitor)
     assert await ended(phone, call_id) == ("timeout", "network")
 
+    world.set_times(ring_ms=60_000, grace_ms=500)
     call_id, visitor = await talk(phone, device)  # the phone's line is gone: no command
     await phone.cut()
     await device.told("stop play", visitor)
@@ -183,17 +178,19 @@ async def test_calls_that_cross(world, device):
 
 @covers("V-23", "V-24", "V-26", "V-27")
 async def test_the_relays_time_services_and_end(world, device):
-    near = abs(await device.do("time") - time.time() * 1000)
-    assert near < NEAR_MS
+    before_ms = time.time() * 1000
+    now_ms = await device.do("time")
+    assert before_ms - NEAR_MS < now_ms < time.time() * 1000 + NEAR_MS
     times = [await device.do("time") for _ in range(20)]
     assert times == sorted(times)
     for mask in (codes.MODULE_AI, codes.MODULE_AI | codes.MODULE_CLOUD_STORAGE, 0):
         await world.admin.set_modules(MODEL, SN, mask)
         await device.told("modules", mask)
+    before_ms = time.time() * 1000
     world.relay.core.hub.sessions[f"device:{MODEL}/{SN}"].connection.close(1011, "a test")
     await device.told("offline", codes.OFFLINE_NETWORK)
     _, online_ms = await device.told("online")
-    assert abs(online_ms - time.time() * 1000) < NEAR_MS
+    assert before_ms - NEAR_MS < online_ms < time.time() * 1000 + NEAR_MS
     await device.do("stop")
     assert (await device.do("told"))[-1] == ["offline", codes.OFFLINE_NORMAL]
     await device.do("start")

@@ -15,7 +15,7 @@ from support.covers import covers
 from support.pythons import PYTHONS, run_program
 from support.transcripts import Bindings
 
-WAIT_S = 10.0
+WAIT_S = 25.0
 # What a device's program ends with; nothing: 0.
 CODES = {"ticket refused": -10008, "hello refused": 6, "busy": -30003, "room": -114}
 SHOWN = [

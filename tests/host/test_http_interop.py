@@ -129,8 +129,10 @@ async def test_limits_and_redirects(python):
     async def elsewhere(request):
         raise web.HTTPFound("http://127.0.0.1:1/")
 
+    given_up = asyncio.Event()
+
     async def slow(request):
-        await asyncio.sleep(1)
+        await given_up.wait()
         return web.Response()
 
     async with aiohttp_server(
@@ -149,6 +151,7 @@ async def test_limits_and_redirects(python):
             {"method": "GET", "url": url + "/elsewhere"},
             {"method": "GET", "url": url + "/slow", "timeout": 0.2},
         )
+        given_up.set()
     assert [result.get("error", result.get("status")) for result in results] == [
         "ProtocolError",
         200,

@@ -106,7 +106,7 @@ class Rig:
 
     async def until(self, *names: str):
         """Wait until all of these events were told."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not set(names) <= set(self.names):
                 await asyncio.sleep(0.002)
 
@@ -192,7 +192,7 @@ async def test_it_answers_by_itself_talks_and_hangs_up(rig):
     codecs = ["opus", "opus-8k", "pcmu"]
     assert ("answered", {"codec": "pcmu"}) in it.told
     assert it.link.requests[0] == ("call.answer", {"call_id": "c1", "codecs": codecs})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while ("call.hang_up", {"call_id": "c1"}) not in it.link.requests:
             await asyncio.sleep(0.002)
     it.link.push("call.ended", call_id="c1", reason="hung_up_by_callee", by="callee")
@@ -205,7 +205,7 @@ async def test_it_answers_by_itself_talks_and_hangs_up(rig):
 async def test_it_rejects_by_itself(rig):
     it = await rig(reject_after=0.0)
     it.ring()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while it.link.requests != [("call.reject", {"call_id": "c1"})]:
             await asyncio.sleep(0.002)
     assert it.phone.state == phones.RINGING  # until the relay says that it is over
@@ -273,7 +273,7 @@ async def test_sound_that_fails_is_told_and_ends_the_call(rig):
     it.ring()
     await it.phone.answer()
     FakeSound.made[0].tell("error", code=-30001, message="the disk is full")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while it.link.requests[-1][0] != "call.hang_up":
             await asyncio.sleep(0.002)
 
@@ -323,7 +323,7 @@ async def test_a_resumed_session_keeps_the_call(rig):
 
 
 async def until(condition):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0.002)
 
@@ -443,7 +443,7 @@ async def test_it_ends_after_its_calls(rig):
         it.ring(call_id)
         it.link.push("call.ended", call_id=call_id, reason="timeout", by="network")
         await asyncio.sleep(0.01)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await it.phone.finished.wait()
         while not it.link.stopped:
             await asyncio.sleep(0.002)

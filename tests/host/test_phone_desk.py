@@ -10,6 +10,7 @@ from callboard_host import phone_command, phone_keys
 from callboard_host.errors import BadInput
 from callboard_host.phone_desk import Desk
 from support.covers import covers
+from support.fake_clock import settle
 
 PEER = {"model_id": "doorbell", "sn": "SN1", "name": "Front door"}
 
@@ -68,7 +69,7 @@ async def test_the_device_that_was_bound_last_is_authorised_with_a_key(rig):
 async def test_commands_go_out_and_come_in(rig):
     rig.answer = {"args": {"angle": 42}}
     await phone_keys.act(rig, 'send doorbell/SN1 {"move": "ü x"}')
-    await asyncio.sleep(0.01)
+    await settle()
     asked = {"model_id": "doorbell", "sn": "SN1", "args": {"move": "ü x"}}
     assert rig.asked == [("command.send", asked)]
     assert rig.told == [("answer", {"args": {"angle": 42}})]
@@ -83,7 +84,7 @@ async def test_commands_go_out_and_come_in(rig):
 async def test_a_refused_command_is_an_error_event(rig):
     rig.answer = RemoteError("the device is offline", codes.NETWORK)
     await phone_keys.act(rig, "send doorbell/SN1 {}")
-    await asyncio.sleep(0.01)
+    await settle()
     assert rig.told == [("error", {"code": codes.NETWORK, "message": "the device is offline"})]
 
 

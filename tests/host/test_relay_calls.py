@@ -42,9 +42,9 @@ async def test_a_call_from_ring_to_hang_up(world):
         await device.socket.send(rtp_packet(device_media["send"]["ssrc"], sequence, b"d" * 160))
         await phone.socket.send(rtp_packet(phone_media["send"]["ssrc"], sequence, b"p" * 160))
     for sequence in range(5):
-        heard = await asyncio.wait_for(phone.media.get(), 5)
+        heard = await asyncio.wait_for(phone.media.get(), 20)
         assert heard == rtp_packet(device_media["send"]["ssrc"], sequence, b"d" * 160)
-        heard = await asyncio.wait_for(device.media.get(), 5)
+        heard = await asyncio.wait_for(device.media.get(), 20)
         assert heard == rtp_packet(phone_media["send"]["ssrc"], sequence, b"p" * 160)
 
     assert await phone.request("call.hang_up", call_id=call["call_id"]) == {}

@@ -36,7 +36,7 @@ class Talk:
         """Everything arrived, in order, at both ends."""
         for end, media in self.ends:
             for number in range(self.sent):
-                packet = await asyncio.wait_for(end.media.get(), 5)
+                packet = await asyncio.wait_for(end.media.get(), 20)
                 assert packet == rtp_packet(media["receive"]["ssrc"], number)
             assert end.media.empty()
 

@@ -168,7 +168,7 @@ async def test_signalling_that_is_not_read_ends_the_connection(make_world):
         while connection.is_open:
             connection.send_text("x" * 1000)
             await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while session.connection is not None:
             await asyncio.sleep(0.01)
     await device.cut()

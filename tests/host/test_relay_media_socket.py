@@ -20,7 +20,7 @@ async def media_socket(world, token, first=None):
     socket = await connect(url, subprotocols=["callboard.v1"], ping_interval=None)
     await socket.send(json.dumps({"token": token}) if first is None else first)
     with suppress(ConnectionClosed):
-        return socket, json.loads(await asyncio.wait_for(socket.recv(), 5))
+        return socket, json.loads(await asyncio.wait_for(socket.recv(), 20))
     return socket, None
 
 
@@ -39,19 +39,19 @@ async def test_packets_go_past_the_signalling(world):
     assert said == {"result": {}}
     up = rtp_packet(media["send"]["ssrc"], 1)
     await socket.send(up)
-    assert await asyncio.wait_for(phone.media.get(), 5) == up
+    assert await asyncio.wait_for(phone.media.get(), 20) == up
     down = rtp_packet(phone_media["send"]["ssrc"], 2)
     await phone.socket.send(down)
-    assert await asyncio.wait_for(socket.recv(), 5) == down
+    assert await asyncio.wait_for(socket.recv(), 20) == down
     await device.socket.send(up)  # the other way stays open
-    assert await asyncio.wait_for(phone.media.get(), 5) == up
+    assert await asyncio.wait_for(phone.media.get(), 20) == up
     await socket.send(rtp_packet(1))  # no feed of this device's
     await socket.close()
     await device.settle()
     while world.relay.core.hub.sessions["device:doorbell-1/SN0001"].media is not None:
         await asyncio.sleep(0.01)
     await phone.socket.send(down)
-    assert await asyncio.wait_for(device.media.get(), 5) == down
+    assert await asyncio.wait_for(device.media.get(), 20) == down
     assert world.relay.core.hub.router.totals.refused == 1
 
 
@@ -85,11 +85,11 @@ async def test_it_ends_with_its_session_and_a_newer_one_takes_over(world):
     first, _ = await media_socket(world, (await device.request("media.open"))["token"])
     second, _ = await media_socket(world, (await device.request("media.open"))["token"])
     with suppress(ConnectionClosed):
-        await asyncio.wait_for(first.recv(), 5)
+        await asyncio.wait_for(first.recv(), 20)
     assert first.close_code == 4409
     world.relay.core.hub.end_session("device:doorbell-1/SN0001", 4409, "test")
     with suppress(ConnectionClosed):
-        await asyncio.wait_for(second.recv(), 5)
+        await asyncio.wait_for(second.recv(), 20)
     assert second.close_code == 1001
 
 
@@ -99,7 +99,7 @@ async def test_text_and_long_packets_close_it(world):
         socket, _ = await media_socket(world, (await device.request("media.open"))["token"])
         await socket.send(bad)
         with suppress(ConnectionClosed):
-            await asyncio.wait_for(socket.recv(), 5)
+            await asyncio.wait_for(socket.recv(), 20)
         assert socket.close_code == 4400
 
 

@@ -68,10 +68,10 @@ async def test_it_says_where_it_is_and_stops_cleanly(tmp_path):
         url = facts["url"] + "/v1/health"
         answer = await asyncio.to_thread(lambda: urllib.request.urlopen(url, context=context))
         assert json.loads(answer.read())["status"] == "ok"
-        shown = (await asyncio.wait_for(process.stdout.readline(), 5)).decode()
+        shown = (await asyncio.wait_for(process.stdout.readline(), START_S)).decode()
         assert shown.startswith("relay: certificate SHA-256 ") and facts["fingerprint"] in shown
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), START_S) == 0
         assert not (data / "relay.json").exists()
         assert await process.stderr.read() == b""
 
@@ -89,11 +89,11 @@ async def test_a_call_over_tls_through_the_process_and_its_graceful_end(tmp_path
             media, _ = await answer(device, phone, call)
         for number in range(20):
             await device.socket.send(rtp_packet(media["send"]["ssrc"], number))
-            packet = await asyncio.wait_for(phone.media.get(), 5)
+            packet = await asyncio.wait_for(phone.media.get(), START_S)
             assert packet == rtp_packet(media["send"]["ssrc"], number)
         process.send_signal(signal.SIGTERM)
         assert await device.closed() == await phone.closed() == 1001
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), START_S) == 0
 
 
 async def test_the_commands_work_with_the_data_directory_alone(tmp_path):

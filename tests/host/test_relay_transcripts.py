@@ -15,7 +15,7 @@ from support.transcripts import Bindings, Mismatch
 from .conftest import APP, MODEL
 
 TRANSCRIPTS = transcripts.read()
-WAIT_S = 5.0
+WAIT_S = 30.0
 ROLES = {"device": "device", "phone": "user"}
 
 

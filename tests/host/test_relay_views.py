@@ -84,17 +84,18 @@ async def test_the_device_has_no_more(world):
     assert ended == {"view_id": got["view_id"], "reason": "eof"}
 
 
-async def test_a_device_that_refuses_or_says_nothing(make_world):
-    world = await make_world(push_ms=300)
+async def test_a_device_that_refuses_or_says_nothing(world):
     device, (ada,) = await viewers(world, "Ada")
     error = {"code": codes.CODEC_UNAVAILABLE, "message": "no camera"}
     with pytest.raises(Refusal) as refusal:
         await watch(device, ada, {"error": error})
     assert refusal.value.code == codes.CODEC_UNAVAILABLE
+    world.set_times(push_ms=100)
     asking = await ada.start("view.start", **BELL)
     with pytest.raises(Refusal) as refusal:
         await ada.answer_of(asking)
     assert refusal.value.code == codes.TIMEOUT
+    world.set_times(push_ms=30_000)
     late = await device.wait_for(lambda m: m.get("method") == "view.start")
     await device.send({"id": late["id"], "result": {"info": INFO}})  # nothing comes of it
     assert not world.relay.core.hub.router.routes("device:doorbell-1/SN0001")

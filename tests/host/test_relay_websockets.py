@@ -26,7 +26,7 @@ async def test_a_ping_between_two_fragments(world):
 
     async def pieces():
         yield REPORT[:10]
-        await asyncio.wait_for(await device.socket.ping(b"in between"), 2)
+        await asyncio.wait_for(await device.socket.ping(b"in between"), 20)
         yield REPORT[10:]
 
     await device.socket.send(pieces())
@@ -36,7 +36,7 @@ async def test_a_ping_between_two_fragments(world):
 async def test_pings_are_answered_with_their_payload(world):
     device = await world.device()
     for payload in (b"", b"x" * 125):
-        await asyncio.wait_for(await device.socket.ping(payload), 2)
+        await asyncio.wait_for(await device.socket.ping(payload), 20)
 
 
 async def test_the_longest_text_is_taken(world):
@@ -91,11 +91,11 @@ async def test_a_client_that_closes_is_answered(world):
 async def test_a_half_open_handshake_leaves_nothing_behind(world):
     reader, writer = await asyncio.open_connection("127.0.0.1", world.relay.port)
     writer.write(b"GET /v1/device HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n")
-    assert b" 400 " in await asyncio.wait_for(reader.readline(), 5)
+    assert b" 400 " in await asyncio.wait_for(reader.readline(), 20)
     writer.close()
     frame = Frame(Opcode.TEXT, REPORT.encode()).serialize(mask=True)
     reader, writer = await asyncio.open_connection("127.0.0.1", world.relay.port)
     writer.write(frame)  # no handshake at all
-    assert b" 400 " in await asyncio.wait_for(reader.readline(), 5)
+    assert b" 400 " in await asyncio.wait_for(reader.readline(), 20)
     writer.close()
     assert not world.relay.core.hub.sessions

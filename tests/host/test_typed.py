@@ -19,7 +19,7 @@ async def test_lines_from_a_pipe_come_whole(monkeypatch):
         await asyncio.sleep(0.02)
         os.write(into, "wü\n\n".encode()[2:] + b"x" * 30_000)
         os.close(into)
-        assert await asyncio.wait_for(reading, 5) == ["one", "twü", ""]
+        assert await asyncio.wait_for(reading, 20) == ["one", "twü", ""]
 
 
 async def test_a_file_or_nothing_has_no_lines(monkeypatch, tmp_path):

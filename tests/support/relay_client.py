@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 PATHS = {"device": "/v1/device", "user": "/v1/user"}
-WAIT_S = 5.0
+WAIT_S = 30.0  # for what comes at once, on a machine that is busy
 
 
 class Refusal(Exception):

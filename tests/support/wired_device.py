@@ -11,7 +11,7 @@ import json
 
 from support.pythons import run_program
 
-WAIT_S = 20.0
+WAIT_S = 30.0
 
 
 class DeviceRefused(Exception):
@@ -60,7 +60,7 @@ class WiredDevice:
         self._program.cancel()
         await asyncio.wait([self._program])
 
-    async def told(self, *what, within_s=10):
+    async def told(self, *what, within_s=30):
         """Wait until a callback told this; returns all that it told."""
         return await self.do("wait", told=list(what), ms=1000 * within_s)
 

@@ -49,12 +49,14 @@ async def _awaited_stdin():
 class _PolledStdin:
     """MicroPython's standard input. A read() of more than there is would block the board.
 
-    It stops after each Ctrl-C: what follows that may be for Python's prompt, as mpremote's Ctrl-A.
+    It stops after each Ctrl-C, and after the byte behind it: what follows may be for Python's
+    prompt, as mpremote's Ctrl-A.
     """
 
     def __init__(self):
         self._stream = sys.stdin.buffer
         self._reader = asyncio.StreamReader(self._stream)
+        self._last = 0  # the byte that was read
         if take_line is not None:
             return
         self._one = bytearray(1)
@@ -68,42 +70,43 @@ class _PolledStdin:
             data = await self._reader.read(1)
         except OSError:
             return 0
-        n = 0
-        if take_line is not None and data and data[0] != _CTRL_C:
-            buf[0] = data[0]
-            return 1 + take_line(memoryview(buf)[1:])
-        while data:
-            buf[n] = data[0]
-            n += 1
-            if n == len(buf) or data[0] == _CTRL_C or not self._poll.poll(0):
-                break
-            data = self._stream.read(1)
-        return n
+        if not data:
+            return 0
+        buf[0] = data[0]
+        return 1 if self._ends(data[0]) else 1 + max(0, self._more(buf, 1))
 
     def take(self, buf):
         """What there is now, without waiting: 0 for nothing, -1 at the end. Does not allocate."""
+        return self._more(buf, 0)
+
+    def _more(self, buf, at):
+        n = at
         if take_line is not None:
-            return take_line(buf)
-        n = 0
-        for _ in self._poll.ipoll(0):
-            break
-        else:
-            return 0
-        while n < len(buf):
+            n += take_line(buf, at, 1 if self._last == _CTRL_C else len(buf) - at)
+            if n > at:
+                self._last = buf[n - 1]
+            return n - at
+        while n < len(buf) and self._waits():
             try:
                 if not self._stream.readinto(self._one):
-                    return n or -1
+                    return n - at or -1
             except OSError:
-                return n or -1
+                return n - at or -1
             buf[n] = self._one[0]
             n += 1
-            if self._one[0] == _CTRL_C:
+            if self._ends(buf[n - 1]):
                 break
-            for _ in self._poll.ipoll(0):
-                break
-            else:
-                break
-        return n
+        return n - at
+
+    def _waits(self):
+        for _ in self._poll.ipoll(0):
+            return True
+        return False
+
+    def _ends(self, byte):
+        """Whether to stop behind this one."""
+        last, self._last = self._last, byte
+        return byte == _CTRL_C or last == _CTRL_C
 
 
 class Stdout:

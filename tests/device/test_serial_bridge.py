@@ -395,7 +395,7 @@ async def test_in_a_call_the_console_polls_and_nothing_is_missed():
     assert len(waited) > waits
     rig.outlet.gentle = True
     rig._to_board(b"\n\x03")
-    await rig.run(20)
+    await rig.run(framing.ALONE_MS + 50)
     assert task.done() and await task is True
 
 

@@ -27,12 +27,20 @@ class Heard(Handler):
 
 
 def heard(data, step=1, **options):
-    """What a decoder makes of `data` that comes in pieces of `step` bytes."""
+    """What a decoder makes of `data` that comes in pieces of `step` bytes, and then nothing."""
+    pieces = [(0, data[at : at + step]) for at in range(0, len(data), step)]
+    return heard_in_time(pieces, **options)
+
+
+def heard_in_time(pieces, **options):
+    """What a decoder makes of pieces, (ms after the one before, bytes), and of silence then."""
     handler = Heard()
     decoder = Decoder(handler, **options)
-    for at in range(0, len(data), step):
-        piece = data[at : at + step]
-        decoder.feed(piece, len(piece), 0)
+    now = 1000
+    for wait, piece in pieces:
+        now += wait
+        decoder.feed(piece, len(piece), now)
+    decoder.silence(now + framing.GAP_MS - 1)
     return handler.found
 
 
@@ -86,17 +94,51 @@ def test_text_frames_and_improv_side_by_side():
 
 
 def test_ctrl_c_counts_in_text_only():
-    assert heard(b"\x03") == [("interrupt",)]
-    assert heard(b"half a line\x03ok\n") == [("interrupt",), line(b"ok")]
+    for typed in (b"\x03", b"\r\x03\r", b"\x03\r\n", b"\n\x03\n", b"\x03\x03", b"\x03\x03\x03\r"):
+        assert heard(typed).count(("interrupt",)) == 1, typed
+    assert heard(b"\x03\nok\n") == [("interrupt",), line(b"ok")]
+    assert heard(encode(2, b"two") + b"\x03")[-1] == ("interrupt",)
     assert ("interrupt",) not in heard(encode(3, b"\x03" * 30) + improv_packet(3, b"\x03" * 30))
     # A packet whose first byte was lost must not stop the application.
     assert ("interrupt",) not in heard(improv_packet(3, b"\x03" * 30)[1:] + b"\n")
     assert heard(improv_packet(3, b"\x03\x03")[1:] + b"\n\r\x03")[-1] == ("interrupt",)
 
 
+def test_ctrl_c_stands_alone():
+    assert heard(b"half a line\x03\nok\n") == [line(b"ok")]
+    assert heard(b"\x03half a line\nok\n") == [line(b"ok")]
+    assert heard(b"\n\x03\x03\x04\nok\n") == [line(b""), line(b"ok")]
+    gap, alone = framing.GAP_MS, framing.ALONE_MS
+    assert heard_in_time([(0, b"half a line"), (gap, b"\x03")]) == [("interrupt",)]
+    assert heard_in_time([(0, b"half a line"), (gap - 1, b"\x03")]) == []
+    assert heard_in_time([(0, b"\x03"), (alone, b"a\n")]) == [("interrupt",), line(b"a")]
+    assert heard_in_time([(0, b"\x03"), (alone - 1, b"a\nb\n")]) == [line(b"b")]
+
+
+def data_frames():
+    """Such as end in text and a check sum, and such as hold 03 everywhere."""
+    for n in range(600):
+        yield encode(0x44, b"\x12\x00\x03\x00" + b'{"method": "config.set", "params": "%d"}' % n)
+    for n in range(256):
+        yield encode(0x4D, b"\x80\x00\x03\x03" + b"\x03text" * 9 + bytes((n,)))
+
+
+def test_what_is_left_of_a_damaged_frame_stops_nothing():
+    """Whatever part of it comes late: some bytes of it look like text before a Ctrl-C."""
+    tempting = 0
+    for number, frame in enumerate(data_frames()):
+        tempting += frame[-2] == 3 or frame[-3] == 3
+        for at in (number % len(frame), len(frame) - 3, len(frame) - 2):
+            late = [(0, frame[:at]), (framing.GAP_MS, frame[at:]), (1, encode(2, b"next"))]
+            assert ("interrupt",) not in heard_in_time(late), (frame, at)
+            assert ("interrupt",) not in heard_in_time(late[1:]), (frame, at)
+            assert ("frame", 2, b"next") in heard_in_time(late + late[2:])
+    assert tempting > 3
+
+
 def test_text_that_only_looks_like_improv():
     assert heard(b"IMPROVED\nIMPROV\n") == [line(b"IMPROVED"), line(b"IMPROV")]
-    assert heard(b"IMPROV\x03") == [("interrupt",)]
+    assert heard(b"IMPROV\n\x03")[-1] == ("interrupt",)
     assert heard(b"> IMPROV\x01\x01\x01\x02\xe2ok\n") == [("improv", 1, b"\x02"), line(b"ok")]
     assert heard(b"IMPROV\x01\x01\x01\x02\xe3ok\n") == [("improv", None, b""), line(b"ok")]
 

@@ -16,11 +16,13 @@ def tried(data, ms=50):
 
 
 def test_ctrl_c_is_a_way_in():
-    assert tried(b"\x03") and tried(b"\r\x03") and tried(b"hel\x03")
+    assert tried(b"\x03") and tried(b"\r\x03") and tried(b"\r\x03\r\x01")
+    assert tried(b"hel\n\x03") and tried(b"\x03\x03\r")
 
 
 def test_what_is_no_ctrl_c_is_none():
     assert not tried(b"") and not tried(b"help\n") and not tried(b"\x01\x04")
+    assert not tried(b"hel\x03p\n") and not tried(b"\x03p\n")
 
 
 def test_frames_that_contain_it_are_none():

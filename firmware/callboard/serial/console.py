@@ -4,9 +4,9 @@
     await console.run(read)           # until the input ends, or `handle_line` says so
 
 The board took Ctrl-C from its Python (micropython.kbd_intr), so that frames may contain it. A byte
-0x03 outside frames and packets ends run(), which says so: the application then leaves the line to
-Python's prompt, so that mpremote and a person get in. (A KeyboardInterrupt raised here would kill
-a task that the application waits for when it hangs up.)
+0x03 that was typed (framing.Decoder) ends run(), which says so: the application then leaves the
+line to Python's prompt, so that mpremote and a person get in. (A KeyboardInterrupt raised here
+would kill a task that the application waits for when it hangs up.)
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class Console(framing.Handler):
         self._clock = clock
         self._log = log
         self._take_line = on_line
-        self._ended = False
+        self._over = asyncio.Event()
         self._interrupted = False
         self._jobs = BoundedQueue(JOBS_MAX)
         self._bridge = bridge
@@ -57,12 +57,25 @@ class Console(framing.Handler):
 
         Returns True when Ctrl-C was typed.
         """
-        buf = bytearray(READ_MAX)
-        worker = asyncio.create_task(self._work())
-        ticker = asyncio.create_task(self._tick())
+        tasks = [
+            asyncio.create_task(job)
+            for job in (self._read(read, take), self._work(), self._tick())
+        ]
         port_console.own_ctrl_c(True)
         try:
-            while not self._ended:
+            await self._over.wait()
+            if tasks[0].done():
+                await tasks[0]  # if it failed, that is told here
+        finally:
+            port_console.own_ctrl_c(False)
+            for task in tasks:
+                task.cancel()
+        return self._interrupted
+
+    async def _read(self, read, take):
+        buf = bytearray(READ_MAX)
+        try:
+            while not self._over.is_set():
                 if take is not None and self._bridge is not None and self._outlet.gentle:
                     n = take(buf)
                     if n == 0:
@@ -76,10 +89,7 @@ class Console(framing.Handler):
                 if len(self._jobs) >= JOBS_MAX // 4:
                     await self._catch_up()
         finally:
-            port_console.own_ctrl_c(False)
-            worker.cancel()
-            ticker.cancel()
-        return self._interrupted
+            self._over.set()
 
     async def _catch_up(self):
         """After a pasted page of commands: let them run before more is read."""
@@ -91,6 +101,8 @@ class Console(framing.Handler):
     async def _tick(self):
         while True:
             await self._clock.sleep_ms(TICK_MS)
+            if self.decoder.held:
+                self.decoder.silence(self._clock.ticks_ms())
             self.channel.tick()
             if self._bridge is not None:
                 self._bridge.tick()
@@ -107,7 +119,7 @@ class Console(framing.Handler):
             return
         taken = self._take_line(text)
         if taken is None:
-            self._ended = True
+            self._over.set()
         elif not taken and text:
             self._later(self._typed, text)
 
@@ -121,7 +133,8 @@ class Console(framing.Handler):
         self._later(self._improv_packet, (kind, data))
 
     def on_interrupt(self):
-        self._interrupted = self._ended = True
+        self._interrupted = True
+        self._over.set()
 
     def _message(self, message):
         self._later(self._request, message)

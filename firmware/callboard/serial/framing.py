@@ -17,6 +17,7 @@ FRAME_MAX = const(520)  # bytes between the delimiters
 PAYLOAD_MAX = const(512)
 FRAME_ROOM = const(9)  # bytes that a frame has at most beyond its payload
 GAP_MS = const(200)  # a frame or packet that pauses so long is given up
+ALONE_MS = const(100)  # Ctrl-C behind which nothing comes so long was typed
 IMPROV_HEADER = b"IMPROV"
 IMPROV_VERSION = const(1)
 
@@ -70,7 +71,7 @@ class Handler:
         """An Improv packet; `kind` None when its checksum was wrong."""
 
     def on_interrupt(self):
-        """Ctrl-C was typed: byte 0x03 in a line that holds nothing but text."""
+        """Ctrl-C was typed: a byte 0x03 that stands alone."""
 
 
 class Decoder:
@@ -80,6 +81,9 @@ class Decoder:
     character. `salvage`: lines with control characters, and what turns out to be no frame, are
     text after all; not for a board, where that might look like a command. `damaged` counts
     frames, packets and lines that came apart, `lost` the bytes in them.
+
+    Byte 0x03, one or several, is Ctrl-C when it begins a line or comes after silence, and a line's
+    end or silence follows: what is left of a damaged frame may contain it, and must stop nothing.
     """
 
     def __init__(self, handler, line_max=256, typed=False, salvage=False):
@@ -92,6 +96,8 @@ class Decoder:
         self._cut = False
         self._clean = True  # nothing but text in this line
         self._skip_lf = False
+        self._rested = True  # nothing came for GAP_MS before what comes now
+        self.held = False  # Ctrl-C came, perhaps: what follows tells
         self._packet = bytearray(FRAME_MAX)
         self._size = 0  # of it
         self._last_ms = None
@@ -105,8 +111,7 @@ class Decoder:
 
     def feed(self, data, n, now_ms):
         """Take the first `n` bytes of `data`, read at `now_ms` (ticks)."""
-        if self._last_ms is not None and ticks_diff(now_ms, self._last_ms) >= GAP_MS:
-            self.pause()
+        self.silence(now_ms)
         self._last_ms = now_ms
         i = 0
         while i < n:
@@ -119,12 +124,19 @@ class Decoder:
             self._byte(data[i])
             i += 1
 
-    def pause(self):
-        """Nothing came for GAP_MS: a frame or packet in the middle is given up."""
-        if self._state != _TEXT:
-            self._give_up()
-        elif not self._clean:
-            self._end_line()
+    def silence(self, now_ms):
+        """Nothing came until `now_ms` (ticks): then Ctrl-C is one, even before the next feed()."""
+        if self._last_ms is None:
+            return
+        ms = ticks_diff(now_ms, self._last_ms)
+        if self.held and ms >= ALONE_MS:
+            self._interrupt()
+        if ms >= GAP_MS:
+            self._rested = True
+            if self._state != _TEXT:
+                self._give_up()
+            elif not self._clean:
+                self._end_line()
 
     def _byte(self, byte):
         if self._state == _TEXT:
@@ -137,6 +149,17 @@ class Decoder:
     # --- text ---
 
     def _text(self, byte):
+        begins = self._rested or not self._line
+        self._rested = False
+        if self.held:
+            if byte == INTERRUPT:
+                return
+            if byte in (_CR, _LF):
+                self._skip_lf = byte == _CR
+                self._interrupt()
+                return
+            self.held = False
+            self._character(INTERRUPT)
         if byte == _LF and self._skip_lf:
             self._skip_lf = False
             return
@@ -148,9 +171,8 @@ class Decoder:
             if not self._clean:
                 self._end_line()
             self._begin(_FRAME)
-        elif byte == INTERRUPT and self._clean:
-            self._line = bytearray()
-            self._handler.on_interrupt()
+        elif byte == INTERRUPT and begins and self._clean:
+            self.held = True
         elif byte == IMPROV_VERSION and self._line.endswith(IMPROV_HEADER):
             self._line = bytearray()
             self._begin(_IMPROV)
@@ -167,6 +189,11 @@ class Decoder:
             self._line.append(byte)
         else:
             self._cut = True
+
+    def _interrupt(self):
+        self.held = False
+        self._line = bytearray()
+        self._handler.on_interrupt()
 
     def _end_line(self):
         line, cut, clean = bytes(self._line), self._cut, self._clean

@@ -24,9 +24,12 @@ def interrupted_within(ms):
     decoder = framing.Decoder(watch, _LINE_MAX, typed=True)
     end = ticks_add(ticks_ms(), ms)
     while not watch.interrupted:
-        left = ticks_diff(end, ticks_ms())
+        left = framing.ALONE_MS if decoder.held else ticks_diff(end, ticks_ms())
         byte = port_console.typed_byte(left) if left > 0 else None
-        if not byte:  # time is up, or the input has ended
+        if byte:
+            decoder.feed(byte, 1, ticks_ms())
+        elif byte is None and decoder.held:
+            decoder.silence(ticks_add(ticks_ms(), 1))
+        else:  # time is up, or the input has ended
             break
-        decoder.feed(byte, 1, ticks_ms())
     return watch.interrupted

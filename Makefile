@@ -122,6 +122,10 @@ $(STAMPS)/speech: host_tools/toolchain/fetch_speech.sh | $(STAMPS)/packages
 venv: $(STAMPS)/venv-test $(STAMPS)/native ## build/venv with this project and its test tools
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+# A download may break off; pip keeps those that were whole.
+define fetched_by_pip
+$(PIP) install $(1) || { echo "pip: once more ..."; sleep 5; $(PIP) install $(1); }
+endef
 REQUIREMENTS := $(BIN)/python host_tools/toolchain/requirements.py
 
 # Two steps, so that `make call` does not install what only the tests need.
@@ -130,13 +134,13 @@ $(STAMPS)/venv: pyproject.toml host_tools/toolchain/requirements.py | $(STAMPS)/
 	@[ -x $(BIN)/python ] || $(HOST_PYTHON) -m venv $(VENV)
 	@$(REQUIREMENTS) --build > build/requirements-build.txt
 	@$(REQUIREMENTS) natmod > build/requirements.txt
-	@$(PIP) install -r build/requirements-build.txt -r build/requirements.txt
+	@$(call fetched_by_pip,-r build/requirements-build.txt -r build/requirements.txt)
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/venv-test: $(STAMPS)/venv
 	@echo "installing the test tools into $(VENV) ..."
 	@$(REQUIREMENTS) test > build/requirements-test.txt
-	@$(PIP) install -r build/requirements-test.txt
+	@$(call fetched_by_pip,-r build/requirements-test.txt)
 	@mkdir -p $(@D) && touch $@
 
 # A recorded room, for the tests of echo control.

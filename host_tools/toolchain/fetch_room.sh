@@ -14,8 +14,11 @@ work=$(mktemp -d "$target/.fetch.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 echo "acoustics==$version --hash=sha256:$hash" >"$work/requirements"
-if ! "$python" -m pip --disable-pip-version-check download -q --no-deps --no-binary acoustics \
-  --require-hashes -r "$work/requirements" -d "$work" >"$work/log" 2>&1; then
+fetch() {
+  "$python" -m pip --disable-pip-version-check download -q --no-deps --no-binary acoustics \
+    --require-hashes -r "$work/requirements" -d "$work" >"$work/log" 2>&1
+}
+if ! fetch && ! { sleep 5 && fetch; }; then # a download may break off
   tail -n 5 "$work/log" >&2
   echo "Could not fetch the source archive of acoustics $version from the Python package index." >&2
   exit 1

@@ -23,6 +23,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 PINS = Path(__file__).with_name("pins.json")
@@ -48,6 +49,17 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
         words = (done.stderr or done.stdout).strip().splitlines()[-5:]
         raise FetchError(f"{command[0]} failed: " + "\n  ".join(words))
     return done.stdout
+
+
+def run_online(*command: str | Path, cwd: Path | None = None) -> str:
+    """run() of what asks a mirror, which may be in the middle of an update: up to three times."""
+    for pause_s in (5, 20):
+        try:
+            return run(*command, cwd=cwd)
+        except FetchError as error:
+            print(f"fetch_source: {error}; once more in {pause_s} s", file=sys.stderr)
+            time.sleep(pause_s)
+    return run(*command, cwd=cwd)
 
 
 def machine_codename() -> str:
@@ -99,7 +111,7 @@ class Archive:
             f"-oDir::Cache={folder / 'cache'}",
             f"-oAPT::Sandbox::User={'root' if os.geteuid() == 0 else ''}",
         ]
-        run("apt-get", *self.options, "--error-on=any", "update")
+        run_online("apt-get", *self.options, "--error-on=any", "update")
 
     def packages(self, package: str) -> list[str]:
         """Full Debian versions in which a binary package is offered."""
@@ -108,7 +120,8 @@ class Archive:
 
     def download_package(self, package: str, full_version: str, folder: Path) -> Path:
         """Download a binary package and return its path."""
-        run("apt-get", *self.options, "-q", "download", f"{package}={full_version}", cwd=folder)
+        wanted = f"{package}={full_version}"
+        run_online("apt-get", *self.options, "-q", "download", wanted, cwd=folder)
         return next(folder.glob("*.deb"))
 
     def versions(self, package: str) -> dict[str, str]:
@@ -121,7 +134,7 @@ class Archive:
         """Download the upstream tarball of one source package and return its path."""
         wanted = f"{package}={full_version}"
         command = ("--download-only", "--tar-only", "--only-source", "source", wanted)
-        run("apt-get", *self.options, "-q", *command, cwd=folder)
+        run_online("apt-get", *self.options, "-q", *command, cwd=folder)
         tarballs = [path for path in folder.glob("*.orig.tar.*") if path.suffix != ".asc"]
         if len(tarballs) != 1:
             raise FetchError(f"{wanted}: expected one upstream tarball, found {len(tarballs)}")

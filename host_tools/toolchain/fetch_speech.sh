@@ -15,6 +15,8 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
   echo "Copy that package's .wav files (/usr/share/sounds/alsa) into $target, or give SPEECH=file.wav." >&2
   exit 1
 fi
+exec 9>build/.apt-lock # not while system_packages.sh updates apt's lists
+flock 9
 if ! (cd "$work" && apt-get -q -o APT::Sandbox::User= download alsa-utils) >"$work/log" 2>&1; then
   tail -n 5 "$work/log" >&2
   echo "Could not download alsa-utils. Run 'apt-get update' as root and try again, or give SPEECH=file.wav." >&2

@@ -71,12 +71,15 @@ packages_of() {
   esac
 }
 
-missing=()
-for group in "$@"; do
-  for package in $(packages_of "$group"); do
-    have "$package" || missing+=("$package")
+find_missing() {
+  missing=()
+  for group in "$@"; do
+    for package in $(packages_of "$group"); do
+      have "$package" || missing+=("$package")
+    done
   done
-done
+}
+find_missing "$@"
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if ! command -v apt-get >/dev/null; then
@@ -93,6 +96,13 @@ else
   echo "Run as root: apt-get install ${missing[*]}    and then make again." >&2
   exit 1
 fi
+
+# make wants several groups at once: while one updates apt's lists, another would find nothing in them.
+mkdir -p build
+exec 9>build/.apt-lock
+flock 9
+find_missing "$@"
+[ ${#missing[@]} -eq 0 ] && exit 0
 
 echo "Installing Debian packages${as_root:+ with sudo}: ${missing[*]}"
 log=$(mktemp)

@@ -75,12 +75,10 @@ async def test_redirects_are_refused():
 
 async def test_a_slow_server_times_out():
     response = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-    async with Server(answer(response, delay_ms=3000)) as server:
-        start_ms = port.ticks_ms()
+    async with Server(answer(response, delay_ms=60000)) as server:
         request = http.get("http://127.0.0.1:%d/" % server.port, timeout=0.1)
         error = await error_of(TimedOut, request)
         assert "GET 127.0.0.1" in error.message
-        assert port.ticks_diff(port.ticks_ms(), start_ms) < 1500
 
 
 async def test_a_drip_feed_times_out_too():

@@ -11,6 +11,7 @@ from callboard.net import tls
 from support import FakeClock, SkipTest, raises, settle
 
 WRAP = 0x40000000
+LATE_MS = 15000  # a busy machine may be
 
 
 def hex_of(data):
@@ -32,9 +33,9 @@ async def test_clock_runs_and_sleeps():
     clock = port.CLOCK
     start_ms, start_us, start_epoch = clock.ticks_ms(), clock.ticks_us(), clock.epoch_ms()
     await clock.sleep_ms(30)
-    assert 29 <= port.ticks_diff(clock.ticks_ms(), start_ms) < 1000
-    assert 29000 <= port.ticks_diff(clock.ticks_us(), start_us) < 1000000
-    assert 28 <= clock.epoch_ms() - start_epoch < 1000
+    assert 29 <= port.ticks_diff(clock.ticks_ms(), start_ms) < LATE_MS
+    assert 29000 <= port.ticks_diff(clock.ticks_us(), start_us) < LATE_MS * 1000
+    assert 28 <= clock.epoch_ms() - start_epoch < LATE_MS
 
 
 def test_epoch_can_be_corrected():
@@ -42,7 +43,7 @@ def test_epoch_can_be_corrected():
     assert before > 1577836800000, "the test machine's clock is before 2020"
     try:
         port.set_epoch_ms(1763640000123)
-        assert 0 <= port.epoch_ms() - 1763640000123 < 1000
+        assert 0 <= port.epoch_ms() - 1763640000123 < LATE_MS
     finally:
         port.set_epoch_ms(before)
 
@@ -80,13 +81,13 @@ async def test_wait_for_ms_gives_the_result_or_times_out():
         finally:
             ended.append(ms)
 
-    assert await port.wait_for_ms(work(1), 1000) == 1
+    assert await port.wait_for_ms(work(1), LATE_MS) == 1
     try:
-        await port.wait_for_ms(work(5000), 10)
+        await port.wait_for_ms(work(60000), 10)
         raise AssertionError("no TimedOut")
     except TimedOut as error:
         assert "10 ms" in error.message
-    assert ended == [1, 5000]  # the late one was cancelled, not left behind
+    assert ended == [1, 60000]  # the late one was cancelled, not left behind
 
 
 async def test_no_cancellation_is_lost_to_a_wait_that_ends_at_the_same_time():
@@ -122,7 +123,7 @@ async def test_thread_safe_flag_remembers_and_clears():
     await port.sleep_ms(5)
     assert not woken
     flag.set()
-    await port.wait_for_ms(task, 1000)
+    await port.wait_for_ms(task, LATE_MS)
     assert woken
 
 

@@ -230,7 +230,7 @@ async def test_close_wakes_the_reader():
         await port.sleep_ms(20)
         stream.close()
         try:
-            await port.wait_for_ms(task, 500)
+            await port.wait_for_ms(task, 15000)
             raise AssertionError("no NetworkError")
         except TimedOut:
             raise AssertionError("the reader still waits")

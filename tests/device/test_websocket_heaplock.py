@@ -5,10 +5,9 @@ Over TLS: tests/host/test_websocket_interop.py. Needs the native `wire`; the pur
 
 import asyncio
 
-from callboard import port
 from callboard.net import websocket
 from callboard.net.websocket import HEADROOM
-from support import heap_locked, require_heap_lock, settle
+from support import heap_locked, require_heap_lock, settle, until
 from support.servers import Server, WebSocketPeer
 
 FRAME = 186  # bytes of an RTP packet with 20 ms of PCMU
@@ -35,10 +34,7 @@ async def test_sending_media_does_not_allocate():
                     sent = ws.send_binary_nowait(buf, HEADROOM, FRAME)
                 assert sent
             await settle()
-        for _ in range(100):
-            if len(got) == 40:
-                break
-            await port.sleep_ms(10)
+        await until(lambda: len(got) == 40)
         assert [payload[0] for _, payload in got] == list(range(10)) * 4
         assert ws.inline_refills == 0 and ws.dropped == 0
         await ws.close()

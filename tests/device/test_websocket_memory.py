@@ -8,7 +8,7 @@ from websocket_rig import CLOSE, TEXT, echo, open_to, received, serve
 
 from callboard import port
 from callboard.errors import NetworkError
-from support import error_of
+from support import error_of, until
 from support.servers import Server, WebSocketPeer
 
 
@@ -89,7 +89,7 @@ async def test_connecting_again_and_again_leaves_nothing_behind():
             else:
                 await ws.close()
             del ws
-            await port.sleep_ms(5)
+            await until(lambda: server.served == server.connections)  # the other end is gone, too
             if hasattr(asyncio, "all_tasks"):
                 assert len(asyncio.all_tasks()) < 8, asyncio.all_tasks()
             else:

@@ -37,5 +37,5 @@ def packet(payload):
 
 
 async def received(ws):
-    opcode, payload = await port.wait_for_ms(ws.recv(), 3000)
+    opcode, payload = await port.wait_for_ms(ws.recv(), 15000)
     return opcode, bytes(payload)

@@ -3,6 +3,7 @@
 from support import FakeClock, SkipTest, heap_locked, raises
 """
 
+import asyncio
 import sys
 
 from support.fake_clock import FakeClock, settle  # noqa: F401
@@ -67,6 +68,15 @@ async def error_of(kind, coro):
     except kind as error:
         return error
     raise AssertionError("%s not raised, got %r" % (kind.__name__, result))
+
+
+async def until(condition, limit_s=15):
+    """Wait until `condition()` is true; AssertionError when that takes too long."""
+    for _ in range(limit_s * 200):  # looks, not seconds: a busy machine may take its time
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("not within %d s" % limit_s)
 
 
 async def outcome(coro):

@@ -27,13 +27,16 @@ async def _listen(handle, ssl):
 
 
 class Server:
-    """Listens on 127.0.0.1 while the block lasts; `port` is where. `failures` of its handler."""
+    """Listens on 127.0.0.1 while the block lasts; `port` is where. `failures` of its handler.
+
+    `connections`: how many there were, `served`: of these are over.
+    """
 
     def __init__(self, handle, ssl=None):
         self._handle = handle
         self._ssl = ssl
         self.failures = []
-        self.connections = 0
+        self.connections = self.served = 0
 
     async def _serve(self, reader, writer):
         self.connections += 1
@@ -48,6 +51,7 @@ class Server:
             await writer.wait_closed()
         except OSError:
             pass
+        self.served += 1
 
     async def __aenter__(self):
         self._server, self.port = await _listen(self._serve, self._ssl)

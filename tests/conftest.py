@@ -12,10 +12,12 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import spec_coverage
 from support.covers import checked, comment_marks
 from support.device_items import DeviceFile, DeviceItem
+from support.soak import times
 
 # Before a test imports typer, which asks once: whatever terminal or CI is behind pytest, programs
 # under test see a plain one (typer takes even PY_COLORS=0 for "force colours").
@@ -24,6 +26,17 @@ for _name in ["COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS
 os.environ["TERM"] = "dumb"
 # A shell starts in the background what Ctrl-C shall not end, and programs under test inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# A lookup of a host that is not there shall not take longer than a test may.
+os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:1")
+# Other tests make examples slow at times. New ones each time are for a soak: `make test` tells the
+# same twice.
+settings.register_profile(
+    "callboard",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=times(True, False),
+)
+settings.load_profile("callboard")
 
 _results: spec_coverage.Results = {}
 

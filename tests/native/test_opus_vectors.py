@@ -26,6 +26,9 @@ if usermod := os.environ.get("CALLBOARD_USERMOD_MICROPYTHON"):
     PYTHONS["user C module"] = [usermod, "-X", "heapsize=8M"]
 
 
+pytestmark = pytest.mark.timeout(400)
+
+
 def vectors(command):
     """(implementation, {configuration: what came out}) of one Python."""
     done = subprocess.run(

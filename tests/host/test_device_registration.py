@@ -136,7 +136,8 @@ async def test_up_and_down_leaves_no_socket_and_no_memory(world, device):
     assert {each["sockets"] for each in held} == {before["sockets"]}
     heaps = [each["heap_bytes"] for each in held]
     if heaps[0] is not None:  # CPython does not tell
-        assert min(heaps[-3:]) <= max(heaps[3:6]), heaps
+        # A block, 16 bytes, left in each round would be five; what is made once may come late.
+        assert min(heaps[-3:]) <= max(heaps[3:6]) or heaps[-1] - heaps[3] < 5 * 16, heaps
 
 
 @covers("V-20")

@@ -128,7 +128,7 @@ async def test_fragments_both_ways(python):
 @every_python
 async def test_pings_both_ways(python):
     async def handler(connection):
-        latency = await asyncio.wait_for(await connection.ping(b"p" * 125), 5)
+        latency = await asyncio.wait_for(await connection.ping(b"p" * 125), 20)
         await connection.send(f"pong after {latency >= 0}")
         await connection.wait_closed()
 
@@ -208,7 +208,7 @@ async def test_what_a_server_may_not_send(python, what, code):
             await connection.send([b"\xc3", b"x"], text=True)
         else:
             connection.transport.write(raw[what])
-        await asyncio.wait_for(connection.wait_closed(), 5)
+        await asyncio.wait_for(connection.wait_closed(), 20)
         closed_with.append(connection.close_code)
 
     async with serving(handler) as url:
@@ -252,9 +252,9 @@ async def our_server(python, fragment):
     )
     try:
         process.stdin.write(options_line({"fragment": fragment}))
-        line = await asyncio.wait_for(process.stdout.readline(), 10)
+        line = await asyncio.wait_for(process.stdout.readline(), 20)
         yield f"ws://127.0.0.1:{json.loads(line)['port']}/"
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 20) == 0
     finally:
         if process.returncode is None:
             process.kill()
@@ -271,10 +271,10 @@ async def test_the_package_as_client(python, fragment):
         assert connection.subprotocol == "callboard.v1"
         for message in [text for text in TEXTS if text] + [b"\x00\xff", bytes(1500)]:
             await connection.send(message)
-            assert await asyncio.wait_for(connection.recv(), 10) == message
+            assert await asyncio.wait_for(connection.recv(), 20) == message
         await connection.send(["in ", "pieces ", "grüß"])
-        assert await asyncio.wait_for(connection.recv(), 10) == "in pieces grüß"
-        await asyncio.wait_for(await connection.ping(b"x" * 125), 10)
+        assert await asyncio.wait_for(connection.recv(), 20) == "in pieces grüß"
+        await asyncio.wait_for(await connection.ping(b"x" * 125), 20)
         await connection.close(4001, "enough")
         assert connection.close_code == 4001
 

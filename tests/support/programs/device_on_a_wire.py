@@ -165,10 +165,12 @@ class Device:
         return sum([self.client.send_audio(visitor, 0, frame, 0, 160) for _ in range(count)])
 
     async def do_show(self, visitor, pictures):
-        """Send pictures, in hex; how many were begun."""
+        """Send pictures, in hex, each when the one before has left; how many were begun."""
         begun = 0
         for number, text in enumerate(pictures):
             picture = unhexlify(text)
+            while self.client.stream_buffer(visitor, 0):
+                await asyncio.sleep(0.01)
             begun += self.client.send_video(visitor, 0, picture, 0, len(picture), 66 * number)
             await asyncio.sleep(0.1)
         return begun

@@ -32,7 +32,7 @@ pytestmark = [
 ]
 
 BOARD, APP, MODEL, SN = "RPI_PICO", "wxdemo", "doorbell", "SN0001"
-BUTTON = 15
+BUTTON, PRESS_MS = 15, 300
 STOCK = TOP / "build" / "firmware" / "stock" / BOARD / "firmware.uf2"
 TALK_S = 1.0
 HUNG_UP = "hung_up_by_callee"
@@ -79,15 +79,13 @@ class Pico:
         )
 
     def tell(self, words: str) -> None:
-        """Do something to it: `reset`, `bootsel`, `button PIN LEVEL`."""
+        """Do something to it: `reset`, `bootsel`, `press PIN MS`."""
         self._process.stdin.write(words + "\n")
         self._process.stdin.flush()
 
-    def press(self, seconds: float = 0.5) -> None:
-        """Press its button, the one that is wired to a pin."""
-        self.tell(f"button {BUTTON} 0")
-        time.sleep(seconds)
-        self.tell(f"button {BUTTON} 1")
+    def press(self) -> None:
+        """Press its button, the one that is wired to a pin, for a moment of its time."""
+        self.tell(f"press {BUTTON} {PRESS_MS}")
 
     def wait_for_drive(self) -> Path:
         """The drive of its boot ROM."""

@@ -5,9 +5,9 @@
 `board.flash` is its flash: kept up to date, and blank if there is none, so that the board shows
 the drive first. `ttyBoard`, a link to the pty, is there while the board is on USB, as /dev/ttyACM0
 would be, and so is the folder with the drive: what is copied there, a UF2 file, is flashed. Lines
-on standard input: `reset`, `bootsel` (reset with that button held), `button PIN 0|1` (the level at
-a pin), `quit`. Printed: `drive`, `serial`, `gone`, `led PIN 0|1`. Its time is not faster than
-ours, and slower when it is busy.
+on standard input: `reset`, `bootsel` (reset with that button held), `press PIN MS` (a button that
+connects a pin with ground, for so long in the board's time), `quit`. Printed: `drive`, `serial`,
+`gone`, `led PIN 0|1`. Its time is not faster than ours, and slower when it is busy.
 """
 
 import argparse
@@ -16,7 +16,6 @@ import os
 import pty
 import select
 import shutil
-import sys
 import time
 import tty
 from pathlib import Path
@@ -44,6 +43,8 @@ class Program:
         self._seen: dict[Path, int] = {}
         self._copied: set[Path] = set()
         self._looked = 0.0
+        self._heard = b""  # of a line on standard input
+        self._pressed: dict[int, float] = {}  # pin: until when, in µs of the board
         for pin in leds:
             self.chip.mcu.gpio[pin].add_listener(
                 lambda state, _before, pin=pin: say(f"led {pin} {int(state)}")
@@ -56,6 +57,7 @@ class Program:
         try:
             while True:
                 self.chip.step(_STEP_US)
+                self._let_go()
                 self._follow_usb()
                 ahead = self.chip.now_us / 1e6 + origin - time.monotonic()
                 if ahead < -_BEHIND_S:
@@ -129,11 +131,22 @@ class Program:
         if self._pty in readable:
             with contextlib.suppress(OSError):  # the tool has closed it
                 self.host.serial.write(os.read(self._pty, 4096))
-        return 0 not in readable or self._command(sys.stdin.readline())
+        return 0 not in readable or self._hear(os.read(0, 4096))
+
+    def _hear(self, data: bytes) -> bool:
+        *lines, self._heard = (self._heard + data).split(b"\n")
+        return bool(data) and all(self._command(line.decode()) for line in lines)
+
+    def _let_go(self) -> None:
+        """Let go of the buttons that were pressed for long enough."""
+        for pin, until_us in list(self._pressed.items()):
+            if self.chip.now_us >= until_us:
+                del self._pressed[pin]
+                self.chip.mcu.gpio[pin].set_input_value(True)
 
     def _command(self, line: str) -> bool:
         words = line.split()
-        if not line or words == ["quit"]:
+        if words == ["quit"]:
             return False
         if words == ["reset"]:
             self.chip.release_bootsel()
@@ -141,8 +154,10 @@ class Program:
         elif words == ["bootsel"]:
             self.chip.hold_bootsel()
             self.chip.push_reset_button()
-        elif words[:1] == ["button"] and len(words) == 3:
-            self.chip.mcu.gpio[int(words[1])].set_input_value(words[2] != "0")
+        elif words[:1] == ["press"] and len(words) == 3:
+            pin, duration_ms = int(words[1]), int(words[2])
+            self._pressed[pin] = self.chip.now_us + 1000 * duration_ms
+            self.chip.mcu.gpio[pin].set_input_value(False)
         return True
 
     # --- files ---

@@ -127,27 +127,31 @@ async def test_push_to_talk(tmp_path, python, bits):
         await phone.wait_event("ringing", timeout_s=EVENT_S)
         await phone.write_line("answer")
         await board.wait_event("audio_first", timeout_s=EVENT_S)
-        await asyncio.sleep(1)
 
-        async def levels(after):
-            await board.write_line("levels")
-            return await board.wait_event("levels", timeout_s=EVENT_S, after_us=after + 1)
+        async def until(led, sends, hears=False):
+            """Wait until its last frames are as loud as they should be, and its LED shows it."""
+            async with asyncio.timeout(EVENT_S):
+                while True:
+                    seen = call.after_last(board)
+                    await board.write_line("levels")
+                    told = await board.wait_event("levels", timeout_s=EVENT_S, after_us=seen)
+                    fits = told["send"] > -40 if sends else told["send"] == -127
+                    if fits and (told["receive"] > -40 or not hears):
+                        break
+                    await asyncio.sleep(0.1)
+            assert leds(board) == led
 
-        listening = await levels(0)
-        assert listening["send"] == -127 and listening["receive"] > -40
-        assert leds(board) == "led: on"
+        await until("led: on", sends=False, hears=True)
         await board.write_line("button press")
+        await until("led: talk", sends=True)
         await asyncio.sleep(1.5)
-        talking = await levels(listening["t_us"])
-        assert talking["send"] > -40 and leds(board) == "led: talk"
         await board.write_line("mute on")
+        await until("led: mute", sends=False)
         await asyncio.sleep(0.5)
-        muted = await levels(talking["t_us"])
-        assert muted["send"] == -127 and leds(board) == "led: mute"
         await board.write_line("mute off")
         await board.write_line("button release")
-        await asyncio.sleep(1)
-        assert (await levels(muted["t_us"]))["send"] == -127
+        await until("led: on", sends=False)
+        await asyncio.sleep(1.5)
         for _ in range(2):  # two short presses hang up
             await boards.press(board)
         ended = await phone.wait_event("ended", timeout_s=EVENT_S)

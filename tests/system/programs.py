@@ -64,6 +64,14 @@ class Program:
         self.lines += self.process.stdout.readlines()
         return self.process.wait(timeout_s)
 
+    def until_it_has(self, path: str | Path, within_s: float = 60.0) -> None:
+        """Wait until it has a file or a port open, and a moment for what it does first."""
+        wanted, deadline = os.path.realpath(path), time.monotonic() + within_s
+        while wanted not in map(_target, Path(f"/proc/{self.process.pid}/fd").glob("*")):
+            assert time.monotonic() < deadline and self.process.poll() is None, self.output
+            time.sleep(0.05)
+        time.sleep(0.5)
+
     def family(self) -> list[int]:
         """Every living process that it or a child of it started, itself included."""
         wanted = f"{MARK}={self.mark}".encode()
@@ -82,6 +90,13 @@ class Program:
         while (family := self.family()) and time.monotonic() < deadline:
             time.sleep(0.05)
         return family
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""  # it was closed
 
 
 def run(*arguments: str | Path, timeout_s: float = 60) -> tuple[int, str]:

@@ -106,7 +106,7 @@ def test_a_board_is_registered_and_calls(tmp_path, relay):
                 [sys.executable, "-m", "mpremote", *command],
                 capture_output=True,
                 text=True,
-                timeout=30,
+                timeout=90,
             )
             assert done.returncode == 0 and "in 42" in done.stdout, done.stderr
             assert "hung_up_by_caller" in phone.wait_line('"ended"')
@@ -126,7 +126,7 @@ def test_another_ca_a_refused_ticket_and_an_unknown_model_are_explained(tmp_path
         )
         assert status == errors.EXIT_CERTIFICATE  # seen before the board is touched
         words = identity(relay, "SN-B")[3:]
-        words += ["--relay", facts["url"], "--ticket", "--timeout", "4", *wrong]
+        words += ["--relay", facts["url"], "--ticket", "--timeout", "8", *wrong]
         status, out, said = callboard("provision", virtual.path, *words, secrets=stale)
         assert status == errors.EXIT_NO_BOARD and "certificate" in said and "hint" in said
         status, out, said = callboard(
@@ -197,14 +197,14 @@ def test_a_batch_on_one_port_waits_for_the_next_board(tmp_path, relay):
 def test_the_log_verb(tmp_path):
     kept = tmp_path / "kept.log"
     with blank(tmp_path / "board") as virtual:
-        options = ["--level", "W", "--for", "30", "--lines", "3", "--json", "--output", kept]
+        with SerialLink.open(virtual.path) as link:
+            link.wait_for_board(30)
+        options = ["--level", "W", "--for", "120", "--lines", "3", "--json", "--output", kept]
         with Program("log", virtual.path, *options) as program:
-            while not kept.exists():
-                time.sleep(0.1)
-            time.sleep(1)
+            program.until_it_has(virtual.path)
             virtual.reset()
             program.wait_line("to be provisioned")
-            assert program.process.wait(10) == 0
+            assert program.process.wait(60) == 0
     entries = [json.loads(line) for line in program.output.splitlines()]
     assert any(entry.get("module") == "app" and entry["level"] == "W" for entry in entries)
     assert any(entry.get("note") and "started" in entry["text"] for entry in entries)

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from websockets.exceptions import WebSocketException
 
+from callboard.errors import NetworkError, TimedOut
 from callboard_host.relay.admin_client import AdminClient
 from callboard_host.relay.store import Store
 from callboard_host.relay.tokens import token_hash
@@ -45,6 +46,7 @@ class RelayProcess:
 
     def __init__(self, folder: Path):
         self.data = folder / "data"
+        self.killed = False
         self._ready = folder / "ready.json"
 
     async def start(self):
@@ -58,8 +60,10 @@ class RelayProcess:
         assert line.startswith(b"relay: listening")
         self.url = json.loads(self._ready.read_text())["url"]
         self.token = (self.data / "admin.token").read_text().strip()
+        self.killed = False
 
     async def kill(self):
+        self.killed = True
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGKILL)
         await self._process.communicate()
@@ -75,7 +79,7 @@ class Worker:
         self._random = random.Random(seed)
 
     async def run(self, serial: str):
-        """Go on until the relay does not answer any more."""
+        """Go on until the relay is killed. It may be slow, but not fail, before it is."""
         count = 0
         async with (
             AdminClient(self._relay.url, self._relay.token) as admin,
@@ -85,10 +89,11 @@ class Worker:
                 count += 1
                 try:
                     await self._one(admin, http, f"{self._name}-{serial}-{count}")
-                except (aiohttp.ClientError, WebSocketException, OSError):
-                    return
-                except Exception as error:
-                    if "cannot be reached" in str(error):
+                except (TimeoutError, TimedOut):
+                    if self._relay.killed:
+                        return
+                except (aiohttp.ClientError, WebSocketException, OSError, NetworkError):
+                    if self._relay.killed:
                         return
                     raise
 

@@ -57,7 +57,7 @@ class Watched:
             capture_output=True,
             stdin=subprocess.DEVNULL,
             env=environment,
-            timeout=50,
+            timeout=120,
         )
         self.said += done.stdout + done.stderr
         assert done.returncode == status, (arguments, done.stdout, done.stderr)
@@ -84,8 +84,9 @@ def test_no_secret_leaves_the_key_store(tmp_path, relay, python, bits):
     networks = ((b"Home", WIFI.encode(), -50),)
     ticket = run("ticket", "doorbell", sn, "--data", relay)[1].split()[0]
     with Blank(tmp_path / "board", python, bits, wifi=networks) as virtual:
+        with SerialLink.open(virtual.path) as link:
+            link.wait_for_board(30)
         with SerialPort(virtual.path) as port:
-            time.sleep(1)
             port.write(b"log D\n")
             heard = talk(port, 0.5)
             # What people mistype, and what a browser with the wrong password sends.

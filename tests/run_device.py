@@ -18,7 +18,7 @@ for folder in ("/../build/natmods/" + NATMODS, "/../firmware", "", "/device"):
 
 from support import SkipTest  # noqa: E402  (needs the path above)
 
-DEFAULT_TIMEOUT_S = 20
+DEFAULT_TIMEOUT_S = 60
 
 ticks_ms = getattr(time, "ticks_ms", None) or (lambda: time.monotonic_ns() // 1000000)
 

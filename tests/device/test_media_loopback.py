@@ -10,8 +10,6 @@ from callboard.media.devices import NullMicrophone, NullSpeaker
 from callboard.media.pipeline import AudioSession
 from callboard.media.wav_devices import WavMicrophone, WavSpeaker
 
-TIMEOUT_S = 60  # of a busy machine
-
 
 async def carry(clock, pipes):
     """Deliver packets as a network does, every ms."""

@@ -59,9 +59,10 @@ def test_any_image(tmp_path):
     program = build()
     corpus = TOP / "build" / "keystore" / "corpus" if SECONDS >= 60 else tmp_path / "corpus"
     corpus.mkdir(exist_ok=True)
+    seed = () if any(corpus.iterdir()) else ("-seed=1",)  # as in test_opus_fuzz.py
     # The timeout is per input: opening must come back, whatever the flash holds.
     said = run(
-        *(program, f"-max_total_time={SECONDS}", "-max_len=512", "-timeout=20"),
+        *(program, f"-max_total_time={SECONDS}", "-max_len=512", "-timeout=20", *seed),
         *(f"-artifact_prefix={tmp_path}/", corpus),
         timeout=SECONDS + 60,
     )

@@ -56,8 +56,10 @@ def test_fuzz(target, tmp_path):
     # A long run goes on where the last one ended; a short one would only re-read what that found.
     corpus = program.with_suffix(".corpus") if SECONDS >= 60 else tmp_path / "corpus"
     corpus.mkdir(exist_ok=True)
+    # From an empty build/ always the same; whoever goes on (make fuzz) tries something else.
+    seed = () if any(corpus.iterdir()) else ("-seed=1",)
     said = run(
-        *(program, f"-max_total_time={SECONDS}", "-max_len=512", "-timeout=25"),
+        *(program, f"-max_total_time={SECONDS}", "-max_len=512", "-timeout=25", *seed),
         *(f"-artifact_prefix={tmp_path}/", corpus),
         timeout=SECONDS + 60,
     )

@@ -19,7 +19,7 @@ RUNNER = TOP / "tests" / "run_device.py"
 
 # Target -> heap. A board has a tenth of the smaller one, but not the test's own data.
 TARGETS = {"micropython64": "4M", "micropython32": "2M"}
-FILE_TIMEOUT_S = 240
+FILE_TIMEOUT_S = 400
 # The emulated chip runs a chosen few (support/rp2040/device_tests.py).
 CHIP = "rp2040"
 

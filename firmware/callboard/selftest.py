@@ -17,6 +17,7 @@ LIMIT_MS = 5000  # for each part
 _NAME = "self_test"
 _SLEEP_MS = 50
 _FRAMES = 10  # 200 ms of sound
+_TRIES = 3  # a board that had something else to do for a moment is not broken
 _CODEC_FRAMES = 5
 _FRAME_US = 20000
 _TONE_HZ = 1000
@@ -106,14 +107,20 @@ class SelfTest:
         duplex = getattr(self._microphone, "duplex", None)  # push to talk
         if duplex is not None:
             duplex.talk = True
-        self._microphone.start()
         try:
-            self._quiet, took = await self._listen()
+            for _ in range(_TRIES):
+                self._microphone.start()
+                try:
+                    self._quiet, took = await self._listen()
+                finally:
+                    self._microphone.stop()
+                in_time = _FRAMES * _FRAME_US * 8 <= took * 10 <= _FRAMES * _FRAME_US * 15
+                if in_time:
+                    break
         finally:
-            self._microphone.stop()
             if duplex is not None:
                 duplex.talk = False
-        if not _FRAMES * _FRAME_US * 8 <= took * 10 <= _FRAMES * _FRAME_US * 15:
+        if not in_time:
             raise Failed("%d ms of sound took %d us" % (_FRAMES * 20, took))
         if self._quiet == _SILENT:
             return "works, and hears nothing at all"

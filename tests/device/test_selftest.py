@@ -214,6 +214,33 @@ async def test_a_microphone_that_is_gone_or_never_delivers():
     assert found["codecs"][0]  # and the rest goes on
 
 
+class Late(NullMicrophone):
+    """Something else has the processor, the first `times` that it is listened to."""
+
+    def __init__(self, times):
+        super().__init__(16000, CLOCK)
+        self.times = times
+        self.since = 0
+
+    def start(self):
+        super().start()
+        self.times -= 1
+        self.since = CLOCK.ticks_us()
+
+    def left_us(self):
+        if self.times >= 0 and selftest.ticks_diff(CLOCK.ticks_us(), self.since) < 300000:
+            return 20000
+        return super().left_us()
+
+
+# covers: V-01
+async def test_a_microphone_that_is_always_late_is_broken():
+    found = await tried(Late(2))
+    assert found["microphone"][0]
+    found = await tried(Late(9))
+    assert found["microphone"][0] is False and "200 ms of sound took" in found["microphone"][1]
+
+
 async def test_a_deaf_board_says_so():
     found = await tried(deaf=True)
     assert "nothing at all" in found["microphone"][1]

@@ -1,7 +1,6 @@
 """What is typed on standard input, line by line, without a thread."""
 
 import asyncio
-import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -17,10 +16,9 @@ async def lines() -> AsyncIterator[str]:
 
     def readable() -> None:
         data = os.read(descriptor, _READ)
-        if not data:
-            loop.remove_reader(descriptor)
-        with contextlib.suppress(asyncio.QueueFull):
-            queue.put_nowait(data)
+        queue.put_nowait(data)
+        if not data or queue.full():
+            loop.remove_reader(descriptor)  # whoever types has to wait
 
     try:
         descriptor = sys.stdin.fileno()
@@ -30,6 +28,7 @@ async def lines() -> AsyncIterator[str]:
     try:
         pending = b""
         while data := await queue.get():
+            loop.add_reader(descriptor, readable)
             *complete, pending = (pending + data).split(b"\n")
             pending = pending[-_LINE_MAX:]
             for line in complete:

@@ -22,6 +22,26 @@ async def test_lines_from_a_pipe_come_whole(monkeypatch):
         assert await asyncio.wait_for(reading, 20) == ["one", "twü", ""]
 
 
+async def test_none_is_lost_when_they_come_faster_than_they_are_taken(monkeypatch):
+    typed_lines = [f"{number:0100}" for number in range(6000)]
+    out, into = os.pipe()
+
+    def write():
+        with os.fdopen(into, "w") as stream:
+            stream.writelines(line + "\n" for line in typed_lines)
+
+    with os.fdopen(out) as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        writing = asyncio.create_task(asyncio.to_thread(write))
+        taken = []
+        async for line in typed.lines():
+            if not taken:
+                await asyncio.sleep(0.1)  # time to read it all, and then there is no room
+            taken.append(line)
+        await writing
+    assert taken == typed_lines
+
+
 async def test_a_file_or_nothing_has_no_lines(monkeypatch, tmp_path):
     path = tmp_path / "file"
     path.write_text("line\n")

@@ -23,7 +23,7 @@ async def step(ws, verb, arguments):
         payload = unhexlify(arguments[0])
         return ws.send_binary_nowait(bytearray(websocket.HEADROOM) + payload, 14, len(payload))
     elif verb == "recv":
-        opcode, payload = await port.wait_for_ms(ws.recv(), 5000)
+        opcode, payload = await port.wait_for_ms(ws.recv(), 15000)
         if opcode == 1:
             return ["text", str(payload, "utf-8")]
         return ["binary", hexlify(payload).decode()]

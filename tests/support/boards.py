@@ -82,7 +82,7 @@ class Kept:
         self.records.append(record)
 
 
-def wait_for(condition, seconds=20):
+def wait_for(condition, seconds=60):
     """Wait until `condition()` is true."""
     deadline = time.monotonic() + seconds
     while not condition():

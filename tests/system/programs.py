@@ -1,5 +1,6 @@
 """What the system tests share: `callboard` as a process of its own, and what it leaves behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -35,7 +36,8 @@ class Program:
 
     def __exit__(self, *_: object) -> None:
         for pid in self.family():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ended with the one before
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
         self.process.stdout.close()
         if self.process.stdin:
@@ -84,7 +86,7 @@ class Program:
                 continue  # it has just ended, or is not ours
         return found
 
-    def left_behind(self, within_s: float = 5.0) -> list[int]:
+    def left_behind(self, within_s: float = 20.0) -> list[int]:
         """Processes of it that still live after a grace period."""
         deadline = time.monotonic() + within_s
         while (family := self.family()) and time.monotonic() < deadline:

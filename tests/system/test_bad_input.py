@@ -10,7 +10,7 @@ from callboard_host.demo.stage import APP, MODEL, SN, Stage
 from support.covers import covers
 from system.programs import run
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 
 def quiet(_text: str) -> None:
@@ -94,7 +94,7 @@ async def test_a_busy_user_cannot_be_called(stage):
     first = await stage.start_board(board_config(stage))
     await first.wait_event("ready", timeout_s=30)
     await first.write_line("button press")
-    await phone.wait_event("ringing", timeout_s=15)
+    await phone.wait_event("ringing", timeout_s=30)
     async with stage.admin() as admin:
         ticket = (await admin.ticket(MODEL, "SN0002"))["ticket"]
         await admin.authorise(stage.open_id, MODEL, "SN0002")
@@ -103,7 +103,7 @@ async def test_a_busy_user_cannot_be_called(stage):
     await second.write_line("button press")
     assert (await error_of(second))["code"] == -30003
     await phone.write_line("answer")  # the first call is untouched
-    await first.wait_event("answered", timeout_s=15)
+    await first.wait_event("answered", timeout_s=30)
 
 
 async def test_an_invitation_works_once(stage):

@@ -99,12 +99,12 @@ async def test_a_user_authorises_a_device_on_the_phone(stage):
         assert await refused.wait(END_S) == errors.EXIT_REFUSED
         assert "(code -8)" in "\n".join(refused.last_lines)
         await admin.bind(stage.open_id, MODEL, SN)
-    bound = await phone.wait_event("bound", timeout_s=10)
+    bound = await phone.wait_event("bound", timeout_s=30)
     assert bound["device"]["sn"] == SN
     await phone.write_line("y")
-    await phone.wait_event("authorised", timeout_s=10)
+    await phone.wait_event("authorised", timeout_s=30)
     await phone.write_line("devices")
-    (listed,) = (await phone.wait_event("devices", timeout_s=10))["devices"]
+    (listed,) = (await phone.wait_event("devices", timeout_s=30))["devices"]
     assert listed["bound"] and listed["authorised"]
     arguments = call(stage, "--to", stage.open_id, "--sn", SN, "--hang-up-after", "0.2")
     caller = await shell(stage, "call", *arguments)

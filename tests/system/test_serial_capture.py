@@ -98,7 +98,7 @@ def test_a_log_of_a_megabyte_with_three_disconnects(tmp_path, rate):
 def test_what_was_said_before_anybody_listened(any_board):
     kept = Kept()
     with SerialLink.open(any_board.path) as link:
-        link.wait_for_board(10)
+        link.wait_for_board(30)
     log.capture(any_board.path, [kept], records.Filter(), history=True, seconds=0.3)
     assert kept.records[0].note and "1 lines from the board's memory" in kept.records[0].text
     assert "to be provisioned" in kept.records[1].text and kept.records[1].level == "W"

@@ -33,7 +33,7 @@ class Answers(framing.Handler):
         for at in range(0, len(packet), 128):
             self._port.write(packet[at : at + 128])
         self._packets.clear()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             data = self._port.read()
             self._decoder.feed(data, len(data), 0)
@@ -55,7 +55,7 @@ def test_every_byte_survives_improv(tmp_path, python, bits):
         Blank(tmp_path / "board", python, bits, wifi=around) as virtual,
         SerialLink.open(virtual.path) as link,
     ):
-        link.wait_for_board(10)
+        link.wait_for_board(30)
         client = Answers(link._port)
         for ssid, password in networks:
             wrong = bytes([password[0] ^ 1]) + password[1:]
@@ -108,7 +108,7 @@ def test_a_browsers_improv_client(tmp_path):
         folder = tmp_path / f"{python}{bits}"
         with Blank(folder / "board", python, bits, wifi=around) as virtual:
             with SerialLink.open(virtual.path) as link:
-                link.wait_for_board(10)
+                link.wait_for_board(30)
             arguments = [virtual.path, str(IMPROV), "Ünï\u0003", password, json.dumps(more)]
             done = subprocess.run(
                 ["node", str(client), *arguments], capture_output=True, text=True, timeout=60

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.system
 def test_the_last_lines_before_a_power_cut(tmp_path, python, bits):
     with Blank(tmp_path / "board", python, bits) as virtual:
         with SerialLink.open(virtual.path) as link:
-            link.wait_for_board(10)
+            link.wait_for_board(30)
             link.request("log.level", {"level": "D"})
             link._port.write(b"nonsense that is logged\n")
             _until_kept(link, "nonsense")
@@ -82,7 +82,7 @@ def test_a_board_without_flash_for_its_log(tmp_path):
 def test_a_damaged_ring_is_begun_anew(tmp_path):
     with Blank(tmp_path / "board") as virtual:
         with SerialLink.open(virtual.path) as link:
-            link.wait_for_board(10)
+            link.wait_for_board(30)
         virtual.process.kill()
         virtual.process.wait()
         flash = tmp_path / "board" / "flash.log"
@@ -141,7 +141,7 @@ def test_the_way_into_a_board_that_hangs(tmp_path):
         tmp_path / "board", program="board_with_prompt.py", watchdog_s=6.0, window_ms=3000
     ) as virtual:
         with SerialLink.open(virtual.path) as link:
-            link.wait_for_board(20)
+            link.wait_for_board(30)
             link._port.write(b"hang\n")
         command = ["shell", virtual.path, "exec", "print('in', 6 * 7)"]
         shell = subprocess.Popen(
@@ -167,7 +167,7 @@ def test_a_reset_by_the_watchdog_is_told(tmp_path):
     kept = Kept()
     with Blank(tmp_path / "board", program="board_with_prompt.py", watchdog_s=4.0) as virtual:
         with SerialLink.open(virtual.path) as link:
-            link.wait_for_board(20)
+            link.wait_for_board(30)
             link._port.write(b"nonsense that is logged\n")
             _until_kept(link, "nonsense")
             link._port.write(b"hang\n")

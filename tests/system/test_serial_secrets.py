@@ -134,7 +134,7 @@ def test_no_secret_leaves_the_key_store(tmp_path, relay, python, bits):
         watched.run("doctor", virtual.path, "--json")
         virtual.reset()
         with SerialLink.open(virtual.path) as link:
-            link.wait_for_board(15)
+            link.wait_for_board(30)
         assert b"callboard" in watched.run("log", virtual.path, "--last-boot")
     key = stored(virtual, KEY_NAME)
     secrets = {

@@ -49,7 +49,7 @@ class Terminal:
         self.process.wait()
         os.close(self._ours)
 
-    def wait_for(self, text, seconds=30):
+    def wait_for(self, text, seconds=60):
         """Until `text` is on the screen, behind what was waited for before."""
         seen, deadline = "", time.monotonic() + seconds
         while text not in seen:
@@ -70,7 +70,7 @@ class Terminal:
     def type(self, text):
         os.write(self._ours, text.encode())
 
-    def finish(self, seconds=30):
+    def finish(self, seconds=60):
         """Its exit status."""
         deadline = time.monotonic() + seconds
         while self.process.poll() is None:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.system
 def test_every_verb_over_the_network(tmp_path, server):
     with Blank(tmp_path / "board", program="board_with_prompt.py") as virtual:
         with SerialLink.open(virtual.path) as link:
-            link.wait_for_board(15)
+            link.wait_for_board(30)
         with server(virtual.path) as served:
             values = ["--sn", "SN1", "--model-id", "doorbell", "--wxa-appid", "wxdemo"]
             values += ["--relay", "http://127.0.0.1:9", "--no-wait", "--json"]

@@ -250,11 +250,13 @@ static void fuzz_websocket(void) {
     free(info.block);
 }
 
+#define ROUNDS_MIN 1000 /* on a busy machine, too */
+
 int main(int argc, char **argv) {
     double seconds = argc > 1 ? atof(argv[1]) : 1;
     random_state = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
     unsigned long rounds = 0;
-    for (time_t end = time(NULL) + (time_t)seconds; time(NULL) < end; rounds++) {
+    for (time_t end = time(NULL) + (time_t)seconds; rounds < ROUNDS_MIN || time(NULL) < end; rounds++) {
         fuzz_samples();
         fuzz_resampler();
         fuzz_tone();

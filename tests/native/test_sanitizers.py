@@ -30,7 +30,7 @@ def run(*command, **environment):
         [str(word) for word in command],
         capture_output=True,
         text=True,
-        timeout=50 + SECONDS,
+        timeout=150 + SECONDS,
         check=False,
         env=os.environ | environment,
     )
@@ -45,11 +45,11 @@ def test_no_warnings(source, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60 + SECONDS)
+@pytest.mark.timeout(180 + SECONDS)
 def test_fuzz_with_sanitizers(tmp_path):
     program = tmp_path / "fuzz_cores"
     run("gcc", "-std=c99", "-g", "-O1", *SANITIZE, HERE / "fuzz_cores.c", *SOURCES, "-o", program)
-    assert int(run(program, SECONDS, "1").split()[0]) > 1000
+    assert int(run(program, SECONDS, "1").split()[0]) >= 1000
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from callboard_host import phone as phones
 from callboard_host import phone_state
 from callboard_host.phone_state import Identity
+from support import until
 
 ME = Identity("o1", "wx1", "c" * 32, "secret-token")
 
@@ -99,15 +100,7 @@ class Rig:
 
     async def until(self, *names: str):
         """Wait until all of these events were told."""
-        async with asyncio.timeout(20):
-            while not set(names) <= set(self.names):
-                await asyncio.sleep(0.002)
-
-
-async def until(condition):
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.002)
+        await until(lambda: set(names) <= set(self.names))
 
 
 @asynccontextmanager

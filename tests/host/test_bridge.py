@@ -11,6 +11,7 @@ from callboard.serial.outlet import Outlet
 from callboard_host.serial_line import bridge as bridges
 from callboard_host.serial_line.bridge import Bridge
 from callboard_host.serial_line.port import PortFailed
+from support import until
 
 
 class Port(framing.Handler):
@@ -162,9 +163,7 @@ async def test_a_port_that_goes_away_is_opened_again():
     async with echo() as (url, _), bridged(url, note=notes.append) as (bridge, port):
         pipe = await port.board.open(0)
         port.broken = True
-        async with asyncio.timeout(20):
-            while "disconnected: tty went away" not in notes:
-                await asyncio.sleep(0.002)
+        await until(lambda: "disconnected: tty went away" in notes)
         assert not bridge.bridged.is_set()
         port.broken = False
         await asyncio.wait_for(bridge.bridged.wait(), 20)

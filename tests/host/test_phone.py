@@ -8,6 +8,7 @@ from callboard import codes
 from callboard.errors import Busy, CallboardError, NetworkError, RemoteError
 from callboard_host import phone as phones
 from callboard_host import phone_keys
+from support import until
 
 from .phone_rig import FakeSound, started_phones, stream
 
@@ -77,9 +78,7 @@ async def test_it_answers_by_itself_talks_and_hangs_up(rig):
     codecs = ["opus", "opus-8k", "pcmu"]
     assert ("answered", {"codec": "pcmu"}) in it.told
     assert it.link.requests[0] == ("call.answer", {"call_id": "c1", "codecs": codecs})
-    async with asyncio.timeout(20):
-        while ("call.hang_up", {"call_id": "c1"}) not in it.link.requests:
-            await asyncio.sleep(0.002)
+    await until(lambda: ("call.hang_up", {"call_id": "c1"}) in it.link.requests)
     it.link.push("call.ended", call_id="c1", reason="hung_up_by_callee", by="callee")
     await it.until("ended")
     assert it.told[-1] == ("ended", {"reason": "hung_up_by_callee", "by": "callee"})
@@ -90,9 +89,7 @@ async def test_it_answers_by_itself_talks_and_hangs_up(rig):
 async def test_it_rejects_by_itself(rig):
     it = await rig(reject_after=0.0)
     it.ring()
-    async with asyncio.timeout(20):
-        while it.link.requests != [("call.reject", {"call_id": "c1"})]:
-            await asyncio.sleep(0.002)
+    await until(lambda: it.link.requests == [("call.reject", {"call_id": "c1"})])
     assert it.phone.state == phones.RINGING  # until the relay says that it is over
 
 
@@ -158,9 +155,7 @@ async def test_sound_that_fails_is_told_and_ends_the_call(rig):
     it.ring()
     await it.phone.answer()
     FakeSound.made[0].tell("error", code=-30001, message="the disk is full")
-    async with asyncio.timeout(20):
-        while it.link.requests[-1][0] != "call.hang_up":
-            await asyncio.sleep(0.002)
+    await until(lambda: it.link.requests[-1][0] == "call.hang_up")
 
 
 async def test_packets_reach_the_sound_only_during_a_call(rig):

@@ -9,9 +9,10 @@ from callboard.errors import Busy, CallboardError, RemoteError
 from callboard_host import phone as phones
 from callboard_host import phone_keys
 from callboard_host.errors import BadInput
+from support import until
 from support.covers import covers
 
-from .phone_rig import MEDIA, FakeSound, started_phones, until
+from .phone_rig import MEDIA, FakeSound, started_phones
 
 AUDIO = {"call_type": codes.CALL_TYPE_AUDIO}
 
@@ -138,7 +139,4 @@ async def test_it_ends_after_its_calls(rig):
         it.ring(call_id)
         it.link.push("call.ended", call_id=call_id, reason="timeout", by="network")
         await asyncio.sleep(0.01)
-    async with asyncio.timeout(20):
-        await it.phone.finished.wait()
-        while not it.link.stopped:
-            await asyncio.sleep(0.002)
+    await until(lambda: it.phone.finished.is_set() and it.link.stopped)

@@ -157,10 +157,10 @@ def test_knocking_at_a_port_that_goes_away(monkeypatch):
 class Told:
     """A link to a board whose answers are written down."""
 
-    repeated = 0
-
-    def __init__(self, tests, **status):
+    def __init__(self, tests, repeats=0, damages=0, **status):
         self.decoder = framing.Decoder(framing.Handler())
+        self.repeated = 0
+        self._bad = repeats, damages
         self._answers = {
             "hello": {
                 "board": "TEST",
@@ -173,9 +173,12 @@ class Told:
         }
 
     def wait_for_board(self, timeout_s):
-        pass
+        self.repeated, self.decoder.damaged = 7, 3  # it was still starting
 
     def request(self, method, timeout_s=0):
+        if method == "status":
+            self.repeated += self._bad[0]
+            self.decoder.damaged += self._bad[1]
         return self._answers[method]
 
 
@@ -194,3 +197,12 @@ def test_the_doctor_has_advice_for_every_part():
     assert len({finding.advice for finding in wrong}) == len(wrong)  # each has its own
     assert not any(finding.advice.startswith("see `callboard log`") for finding in wrong)
     assert doctor.lines(bad)[-1][1] == f"{len(wrong)} things are wrong"
+
+
+@pytest.mark.parametrize(
+    ("repeats", "damages", "fine"), [(0, 0, True), (1, 0, True), (2, 0, False), (0, 1, False)]
+)
+def test_the_doctor_tells_a_bad_line_from_a_board_that_starts(repeats, damages, fine):
+    line = doctor.examine(Told([], repeats, damages), "tty").findings[0]
+    assert (line.name, line.ok) == ("line", fine)
+    assert line.says.endswith(f"{repeats + damages} frames damaged or lost")

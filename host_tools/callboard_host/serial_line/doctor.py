@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict, dataclass
+from operator import sub
 from typing import Any
 
 import callboard
@@ -80,10 +81,12 @@ def examine(link: SerialLink, url: str, connect_s: float = 15.0) -> Report:
     Raises BoardSilent, PortFailed; RemoteError when a call is going on.
     """
     link.wait_for_board(connect_s)
+    before = _bad_frames(link)  # while it started: no fault of the line's
     answer_ms, hello = min((_asked(link) for _ in range(_ASKED)), key=lambda each: each[0])
     status = link.request("status")
     tests = link.request("self_test", timeout_s=SELF_TEST_S)["tests"]
-    findings = [_line(link, answer_ms), _firmware(hello), *_state(status)]
+    damaged, repeated = map(sub, _bad_frames(link), before)
+    findings = [_line(damaged, repeated, answer_ms), _firmware(hello), *_state(status)]
     findings += [_finding(test["name"], test["ok"], test["says"]) for test in tests]
     return Report(
         port=url,
@@ -115,10 +118,15 @@ def _asked(link: SerialLink) -> tuple[float, dict[str, Any]]:
     return (time.monotonic() - started) * 1000, hello
 
 
-def _line(link: SerialLink, answer_ms: float) -> Finding:
-    damaged = link.decoder.damaged + link.repeated
-    ok = not link.decoder.damaged and link.repeated <= _LATE_MAX and answer_ms < _SLOW_LINE_MS
-    return _finding("line", ok, f"answers in {answer_ms:.0f} ms, {damaged} frames damaged or lost")
+def _bad_frames(link: SerialLink) -> tuple[int, int]:
+    """(frames that came damaged, chunks that had to be sent again)."""
+    return link.decoder.damaged, link.repeated
+
+
+def _line(damaged: int, repeated: int, answer_ms: float) -> Finding:
+    ok = not damaged and repeated <= _LATE_MAX and answer_ms < _SLOW_LINE_MS
+    lost = damaged + repeated
+    return _finding("line", ok, f"answers in {answer_ms:.0f} ms, {lost} frames damaged or lost")
 
 
 def _firmware(hello: dict[str, Any]) -> Finding:
